@@ -1,0 +1,63 @@
+//! Names of records, in clear: what [`crate::View`] encrypts segment by segment.
+
+use std::fmt;
+
+/// Longest segment of a name, in bytes: its length on disk is one byte that counts blocks of 16.
+pub const MAX_SEGMENT: usize = 4000;
+/// Most segments of a name.
+pub const MAX_SEGMENTS: usize = 200;
+
+/// The name of a record within a [`crate::View`]: one or more segments, none empty.
+///
+/// A segment may hold any text, also a slash: two different lists of segments are two different names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Vec<String>);
+
+/// Why a list of segments is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameError {
+    /// A segment is empty.
+    Empty,
+    /// A segment or the whole is too long.
+    TooLong,
+}
+
+impl Name {
+    /// From segments; an empty list is the root of a view, which can be listed but not read.
+    pub fn new<S: Into<String>>(segments: impl IntoIterator<Item = S>) -> Result<Self, NameError> {
+        let segments: Vec<String> = segments.into_iter().map(Into::into).collect();
+        if segments.iter().any(String::is_empty) {
+            return Err(NameError::Empty);
+        }
+        if segments.len() > MAX_SEGMENTS || segments.iter().any(|s| s.len() > MAX_SEGMENT) {
+            return Err(NameError::TooLong);
+        }
+        Ok(Self(segments))
+    }
+
+    /// `prefix`, then the segments of the canonical path `path`.
+    pub fn below(prefix: &str, path: &str) -> Result<Self, NameError> {
+        Self::new(std::iter::once(prefix).chain(path.split('/').filter(|s| !s.is_empty())))
+    }
+
+    /// The segments.
+    pub fn segments(&self) -> &[String] {
+        &self.0
+    }
+
+    /// This name with one more segment.
+    pub fn child(&self, segment: impl Into<String>) -> Result<Self, NameError> {
+        Self::new(self.0.iter().cloned().chain([segment.into()]))
+    }
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "a part of the name is empty",
+            Self::TooLong => "the name is too long",
+        })
+    }
+}
+
+impl std::error::Error for NameError {}

@@ -1,0 +1,31 @@
+//! The contract between core and the engines: what an engine declares, what it is lent, what it returns.
+//!
+//! An engine is data and functions: an [`Engine`] names its kind and its static table of [`Route`]s; each
+//! route's handler reads through the [`Cx`] it is lent and returns an [`Outcome`]. It never commits, never
+//! sees core, never sees another mount. Core, the OpenAPI document, the CLI's help and the tests read the
+//! same table.
+
+pub mod cx;
+pub mod field;
+pub mod openapi;
+pub mod route;
+pub mod testing;
+
+pub use cx::{Caller, Call, Cx, Entropy, MountInfo, MountOptions};
+pub use field::{Field, FieldSpec, Kind, KvPairs, Seconds};
+pub use route::{Body, Endpoint, Handler, Outcome, Param, ParamKind, Route, Table};
+
+pub use strongroom_barrier::{Entry, Name, Reader, Write};
+pub use strongroom_types::{JsonMap, Operation, Refusal, Reply};
+
+/// An engine: one per kind, shared by all its mounts. It has no state of its own.
+pub struct Engine {
+    /// What `type` of `sys/mounts` names.
+    pub kind: &'static str,
+    /// One sentence for `path-help`.
+    pub help: &'static str,
+    /// Checks the options of a new mount and chooses the mount's routes: at each start and each tune.
+    pub routes: fn(&MountOptions) -> Result<&'static [Route<Handler>], Refusal>,
+    /// Called when a mount's options change from the first to the second; its writes are committed with the change.
+    pub retune: Option<fn(&Cx, &MountOptions, &MountOptions) -> Result<Outcome, Refusal>>,
+}

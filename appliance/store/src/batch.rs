@@ -1,0 +1,75 @@
+//! What a commit consists of.
+
+/// Two maps that share a file. `Cluster` is the same on every node of a cluster, `Node` is one board's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Space {
+    /// Replicated: everything but what belongs to one board.
+    Cluster,
+    /// One board's: TPM blobs, the epoch, the PIN latch.
+    Node,
+}
+
+/// The sequence number of a commit. The empty store is at 0, its first commit makes 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+/// What must hold for a change to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing.
+    Any,
+    /// The key is not there.
+    Absent,
+    /// The key is there, and was last written by this commit.
+    Revision(Revision),
+}
+
+/// One put (`value` is some) or delete (`value` is none).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub space: Space,
+    /// Which key.
+    pub key: Vec<u8>,
+    /// The new value; `None` deletes, and to delete what is not there is no error.
+    pub value: Option<Vec<u8>>,
+    /// The precondition.
+    pub expect: Expect,
+}
+
+/// Changes that happen together or not at all. Two changes of one key: the later one counts, both
+/// preconditions are checked against the state before the batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Puts and deletes.
+    pub changes: Vec<Change>,
+    /// Deltas to the sum of a space, as 256-bit little-endian integers, wrapping: commutative.
+    pub accumulate: Vec<(Space, [u8; 32])>,
+}
+
+impl Batch {
+    /// Adds a put.
+    pub fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>, expect: Expect) {
+        self.changes.push(Change { space, key, value: Some(value), expect });
+    }
+
+    /// Adds a delete.
+    pub fn delete(&mut self, space: Space, key: Vec<u8>, expect: Expect) {
+        self.changes.push(Change { space, key, value: None, expect });
+    }
+
+    /// Adds `delta` to the sum of `space`.
+    pub fn accumulate(&mut self, space: Space, delta: [u8; 32]) {
+        self.accumulate.push((space, delta));
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.accumulate.is_empty()
+    }
+
+    /// Whether it only takes away: allowed when space runs out.
+    pub fn only_deletes(&self) -> bool {
+        self.changes.iter().all(|c| c.value.is_none())
+    }
+}

@@ -1,0 +1,32 @@
+//! The words that every part of Strongroom shares. No I/O, no async runtime, no cryptography.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`secret`] | [`Secret`]: bytes that cannot be printed, copied or forgotten in memory |
+//! | [`id`] | one type per kind of identifier |
+//! | [`path`] | the one place where a name from a URL becomes canonical |
+//! | [`request`] | [`Request<Stage>`]: what a client asked, and how far it has been checked |
+//! | [`reply`] | what a client is answered, before it is JSON |
+//! | [`error`] | who is to blame when something fails |
+//! | [`time`] | [`Clock`], [`Timestamp`], durations as Vault writes them |
+
+pub mod error;
+pub mod id;
+pub mod path;
+pub mod reply;
+pub mod request;
+pub mod secret;
+pub mod time;
+
+pub use error::Refusal;
+pub use path::ApiPath;
+pub use reply::Reply;
+pub use request::{Operation, Received, Request};
+pub use secret::Secret;
+pub use time::{Clock, Timestamp};
+
+/// A boxed future: what the object-safe traits return.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A JSON object. Keys are in order, as clients of Go servers see them.
+pub type JsonMap = serde_json::Map<String, serde_json::Value>;
