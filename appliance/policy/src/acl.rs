@@ -1,0 +1,256 @@
+//! The compiled access list of a token.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use strongroom_types::{JsonMap, Operation, Timestamp};
+
+use crate::builtin::ROOT;
+use crate::capability::Capabilities;
+use crate::parameters::Fault;
+use crate::pattern::Pattern;
+use crate::policy::Policy;
+use crate::rule::{Merged, Rule, Source};
+use crate::trie::Trie;
+
+/// The stanzas of several policies, merged by path. What no stanza speaks of is refused.
+///
+/// The rule for a path is the first that is found:
+///
+/// 1. the path itself;
+/// 2. for list and scan, the path without its trailing slash;
+/// 3. the best pattern with a wildcard: [`crate::pattern::Priority`];
+/// 4. for list and scan, the same without the trailing slash. This must be last: a `deny` on `private/*` also
+///    holds for the list of `private/` (GHSA-xp3c-3jw3-4vcr).
+///
+/// Only this one rule counts; rules of other patterns add nothing to it.
+#[derive(Debug, Default)]
+pub struct Acl {
+    root: bool,
+    rules: Vec<Rule>,
+    /// Patterns without a wildcard, as indices of `rules`.
+    exact: HashMap<Box<str>, usize>,
+    /// All others, likewise.
+    wild: Trie,
+}
+
+/// What a request wants.
+pub struct Ask<'a> {
+    /// Canonical, without `/v1/`; for list and scan with a slash at its end.
+    pub path: &'a str,
+    /// Create and update already told apart.
+    pub operation: Operation,
+    /// From the body or the query; `None` is the same as none at all.
+    pub parameters: Option<&'a JsonMap>,
+    /// `X-Vault-Wrap-TTL` in seconds.
+    pub wrap_ttl: Option<u64>,
+    /// Whether the path asks for `sudo` beside the verb.
+    pub needs_sudo: bool,
+    /// The time of the request: stanzas that have expired do not count.
+    pub now: Timestamp,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// It may go on.
+    Granted {
+        /// The policies that grant it; for help, which needs none, nobody.
+        by: Vec<Arc<str>>,
+        /// Whether `sudo` is granted on the path.
+        sudo: bool,
+        /// Most names that one answer to a list or scan may have.
+        pagination_limit: Option<u64>,
+    },
+    /// It may not.
+    Refused {
+        /// For the server's log; the client is only told "permission denied".
+        reason: Reason,
+    },
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// No stanza speaks of the path.
+    NoRule,
+    /// The stanza denies, or grants nothing.
+    Denied,
+    /// The stanza does not grant the operation.
+    Capability,
+    /// The path asks for `sudo`, which is not granted.
+    Sudo,
+    /// The answer must be wrapped, or for a shorter or longer time.
+    Wrapping,
+    /// A parameter is missing or not allowed.
+    Parameters(Fault),
+    /// The stanza has a condition of this name that cannot be checked yet.
+    Unsupported(&'static str),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRule => f.write_str("no policy speaks of the path"),
+            Self::Denied => f.write_str("a policy denies the path"),
+            Self::Capability => f.write_str("no policy grants the operation on the path"),
+            Self::Sudo => f.write_str("the path needs the capability sudo"),
+            Self::Wrapping => f.write_str("the policy demands a wrapped answer, within bounds of time"),
+            Self::Parameters(Fault::Missing) => {
+                f.write_str("a parameter that the policy requires is missing")
+            }
+            Self::Parameters(Fault::Denied) => f.write_str("the policy denies a parameter"),
+            Self::Parameters(Fault::NotAllowed) => f.write_str("the policy does not allow a parameter"),
+            Self::Unsupported(key) => write!(f, "the policy uses {key}, which is not supported yet"),
+        }
+    }
+}
+
+impl Acl {
+    /// Allows everything.
+    pub fn root() -> Self {
+        Self { root: true, ..Self::default() }
+    }
+
+    /// Merges and compiles policies. Their order does not matter. None of them is root, whatever its name: only
+    /// [`Acl::root`] is.
+    pub fn compile(policies: &[Arc<Policy>]) -> Self {
+        let mut by_pattern: BTreeMap<Pattern, Vec<Source>> = BTreeMap::new();
+        for policy in policies {
+            for stanza in policy.stanzas() {
+                let source = (policy.name().clone(), stanza.clone());
+                by_pattern.entry(stanza.pattern.clone()).or_default().push(source);
+            }
+        }
+        let mut acl = Self::default();
+        for (index, (pattern, stanzas)) in by_pattern.into_iter().enumerate() {
+            if pattern.is_exact() {
+                acl.exact.insert(pattern.text().into(), index);
+            } else {
+                acl.wild.insert(&pattern, index);
+            }
+            acl.rules.push(Rule::new(pattern, stanzas));
+        }
+        acl
+    }
+
+    /// Whether it allows everything.
+    pub fn is_root(&self) -> bool {
+        self.root
+    }
+
+    /// Whether a request may go on. Help always may.
+    pub fn check(&self, ask: &Ask<'_>) -> Decision {
+        if self.root {
+            return Decision::Granted { by: vec![ROOT.into()], sudo: true, pagination_limit: None };
+        }
+        if ask.operation == Operation::Help {
+            return Decision::Granted { by: Vec::new(), sudo: false, pagination_limit: None };
+        }
+        let Some((_, merged)) = self.find(ask.path, ask.operation, Some(ask.now)) else {
+            return Decision::Refused { reason: Reason::NoRule };
+        };
+        match merged.check(ask) {
+            Ok(()) => Decision::Granted {
+                by: merged.granting(Capabilities::needed_for(ask.operation)),
+                sudo: merged.capabilities.contains(Capabilities::SUDO),
+                pagination_limit: merged.pagination_limit,
+            },
+            Err(reason) => Decision::Refused { reason },
+        }
+    }
+
+    /// The capabilities on a path as `sys/capabilities` tells them: in alphabetical order; `root` alone, or `deny`
+    /// alone. Without a time only what is certain counts: a stanza that expires counts if it denies.
+    pub fn capabilities(&self, path: &str) -> Vec<&'static str> {
+        self.words(path, None)
+    }
+
+    /// The capabilities on a path at a time.
+    pub fn capabilities_at(&self, path: &str, now: Timestamp) -> Vec<&'static str> {
+        self.words(path, Some(now))
+    }
+
+    /// Whether anything but `deny` could be granted at or below a mount's path (`secret/`). What is certain counts,
+    /// as in [`Acl::capabilities`].
+    pub fn visible(&self, mount: &str) -> bool {
+        let grants = |rule: &Rule| rule.at(None).is_some_and(|merged| !merged.capabilities.is_deny());
+        self.root
+            || self
+                .find(mount, Operation::List, None)
+                .is_some_and(|(_, merged)| !merged.capabilities.is_deny())
+            || self.rules.iter().any(|rule| rule.pattern.reaches(mount) && grants(rule))
+    }
+
+    /// Why an operation on a path is allowed or refused, in words. Where it is allowed on conditions, they are
+    /// named. What is certain counts, as in [`Acl::capabilities`].
+    pub fn explain(&self, path: &str, operation: Operation) -> String {
+        let name = operation.name();
+        if self.root {
+            return format!("{name} is allowed: the policy root allows everything");
+        }
+        if operation == Operation::Help {
+            return "help is always allowed".into();
+        }
+        let Some((rule, merged)) = self.find(path, operation, None) else {
+            return format!("{name} is refused: no policy speaks of this path");
+        };
+        let rule = format!("the rule \"{}\" (of {})", rule.pattern, merged.policies().join(", "));
+        let words = merged.capabilities.words().join(", ");
+        if merged.capabilities.is_deny() {
+            return format!("{name} is refused: {rule} denies everything");
+        }
+        if !merged.capabilities.contains(Capabilities::needed_for(operation)) {
+            return format!("{name} is refused: {rule} grants only {words}");
+        }
+        let conditions: String = merged.conditions().iter().map(|words| format!("; {words}")).collect();
+        format!("{name} is allowed: {rule} grants {words}{conditions}")
+    }
+
+    fn words(&self, path: &str, now: Option<Timestamp>) -> Vec<&'static str> {
+        if self.root {
+            return vec![ROOT];
+        }
+        // List, so that a path with a slash at its end is also looked for without.
+        let found = self.find(path, Operation::List, now);
+        found.map_or(Capabilities::NONE, |(_, merged)| merged.capabilities).words()
+    }
+
+    /// The one rule for a path: see [`Acl`] for the order.
+    fn find(
+        &self,
+        path: &str,
+        operation: Operation,
+        now: Option<Timestamp>,
+    ) -> Option<(&Rule, Cow<'_, Merged>)> {
+        let path = path.trim_start_matches('/');
+        let bare = path.strip_suffix('/').filter(|_| matches!(operation, Operation::List | Operation::Scan));
+        self.exact(path, now)
+            .or_else(|| self.exact(bare?, now))
+            .or_else(|| self.best(path, now))
+            .or_else(|| self.best(bare?, now))
+    }
+
+    fn exact(&self, path: &str, now: Option<Timestamp>) -> Option<(&Rule, Cow<'_, Merged>)> {
+        let rule = self.rules.get(*self.exact.get(path)?)?;
+        Some((rule, rule.at(now)?))
+    }
+
+    /// The best of the patterns with a wildcard that match and count.
+    fn best(&self, path: &str, now: Option<Timestamp>) -> Option<(&Rule, Cow<'_, Merged>)> {
+        let mut best: Option<(&Rule, Cow<'_, Merged>)> = None;
+        self.wild.matching(path, |index| {
+            let Some(rule) = self.rules.get(index) else { return };
+            if best.as_ref().is_some_and(|(best, _)| best.pattern.priority() > rule.pattern.priority()) {
+                return;
+            }
+            if let Some(merged) = rule.at(now) {
+                best = Some((rule, merged));
+            }
+        });
+        best
+    }
+}
