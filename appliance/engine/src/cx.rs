@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_barrier::Reader;
 use strongroom_types::id::{MountId, NamespaceId};
-use strongroom_types::{JsonMap, Operation, Secret, Timestamp};
+use strongroom_types::{Entropy, JsonMap, NoEntropy, Operation, Secret, Timestamp};
 
 use crate::Field;
 use crate::field::FieldType;
@@ -22,12 +22,6 @@ pub struct Cx {
     pub now: Timestamp,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
-}
-
-/// A source of random bytes: the operating system's in the daemon, a seed's in tests.
-pub trait Entropy: Send + Sync {
-    /// Fills `out`.
-    fn fill(&self, out: &mut [u8]);
 }
 
 /// What an engine may know of its mount.
@@ -92,9 +86,7 @@ impl Call {
 
 impl Cx {
     /// `N` random bytes.
-    pub fn random<const N: usize>(&self) -> [u8; N] {
-        let mut out = [0; N];
-        self.entropy.fill(&mut out);
-        out
+    pub fn random<const N: usize>(&self) -> Result<[u8; N], NoEntropy> {
+        self.entropy.draw()
     }
 }

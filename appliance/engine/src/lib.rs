@@ -11,12 +11,12 @@ pub mod openapi;
 pub mod route;
 pub mod testing;
 
-pub use cx::{Caller, Call, Cx, Entropy, MountInfo, MountOptions};
+pub use cx::{Caller, Call, Cx, MountInfo, MountOptions};
 pub use field::{Field, FieldSpec, Kind, KvPairs, Seconds};
 pub use route::{Body, Endpoint, Handler, Outcome, Param, ParamKind, Route, Table};
 
 pub use strongroom_barrier::{Entry, Name, Reader, Write};
-pub use strongroom_types::{JsonMap, Operation, Refusal, Reply};
+pub use strongroom_types::{Entropy, JsonMap, Operation, Refusal, Reply};
 
 /// An engine: one per kind, shared by all its mounts. It has no state of its own.
 pub struct Engine {

@@ -8,7 +8,8 @@ use crate::{Call, Cx, FieldSpec, Write};
 /// has one of its own for `sys/`.
 pub struct Route<H: 'static> {
     /// The path below the mount: segments are literal, `{name}` (exactly one segment) or, last, `{name*}` (one
-    /// segment or more); `{name*?}` may also match nothing. Example: `data/{path*}`.
+    /// segment or more; literal segments may follow); `{name*?}` may also match nothing. Examples: `data/{path*}`,
+    /// `mounts/{path*}/tune`.
     pub path: &'static str,
     /// The path's parameters, in order.
     pub params: &'static [Param],
@@ -125,19 +126,25 @@ impl<H> Route<H> {
     pub fn matches(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
         let mut values = Vec::new();
         let mut rest = path;
-        for part in self.path.split('/').filter(|p| !p.is_empty()) {
+        let mut pattern = self.path;
+        while !pattern.is_empty() {
+            let (part, following) = pattern.split_once('/').unwrap_or((pattern, ""));
+            pattern = following;
             if let Some(name) = part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
                 if let Some(name) = name.strip_suffix("*?") {
                     values.push(self.value(name, std::mem::take(&mut rest)));
                     continue;
                 }
                 if let Some(name) = name.strip_suffix('*') {
-                    let value = std::mem::take(&mut rest);
+                    let value = match following {
+                        "" => rest,
+                        literal => rest.strip_suffix(literal)?.strip_suffix('/')?,
+                    };
                     if value.is_empty() {
                         return None;
                     }
                     values.push(self.value(name, value));
-                    continue;
+                    return Some(values);
                 }
                 let (value, after) = rest.split_once('/').unwrap_or((rest, ""));
                 if value.is_empty() {
@@ -190,6 +197,9 @@ mod tests {
         assert_eq!(route("roles/{name}").matches("roles/AdMin"), Some(vec![("name", "admin".into())]));
         assert_eq!(route("roles/{name}").matches("roles/a/b"), None);
         assert_eq!(route("roles/{name}/id").matches("roles/a/id"), Some(vec![("name", "a".into())]));
+        assert_eq!(route("mounts/{path*}/tune").matches("mounts/a/b/tune"), Some(vec![("path", "a/b".into())]));
+        assert_eq!(route("mounts/{path*}/tune").matches("mounts/tune"), None);
+        assert_eq!(route("mounts/{path*}/tune").matches("mounts/a/b"), None);
         assert_eq!(route("config").matches("config"), Some(vec![]));
         assert_eq!(route("").matches(""), Some(vec![]));
         assert_eq!(route("").matches("x"), None);

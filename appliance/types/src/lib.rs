@@ -7,9 +7,11 @@
 //! | [`path`] | the one place where a name from a URL becomes canonical |
 //! | [`request`] | [`Request<Stage>`]: what a client asked, and how far it has been checked |
 //! | [`reply`] | what a client is answered, before it is JSON |
+//! | [`entropy`] | [`Entropy`]: randomness as a parameter |
 //! | [`error`] | who is to blame when something fails |
 //! | [`time`] | [`Clock`], [`Timestamp`], durations as Vault writes them |
 
+pub mod entropy;
 pub mod error;
 pub mod id;
 pub mod path;
@@ -18,6 +20,7 @@ pub mod request;
 pub mod secret;
 pub mod time;
 
+pub use entropy::{Entropy, NoEntropy};
 pub use error::Refusal;
 pub use path::ApiPath;
 pub use reply::Reply;

@@ -263,15 +263,15 @@ impl Value {
             Some(digits) => (true, digits),
             None => (false, text.as_str()),
         };
-        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
         let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
         let (digits, radix) = match (hexadecimal, digits.strip_prefix('0')) {
             (Some(digits), _) => (digits, 16),
             (None, Some(digits)) if !digits.is_empty() => (digits, 8),
             _ => (digits, 10),
         };
+        if !digits.starts_with(|c: char| c.is_digit(radix)) {
+            return None;
+        }
         let sign = if negative { "-" } else { "" };
         i64::from_str_radix(&format!("{sign}{digits}"), radix).ok()
     }

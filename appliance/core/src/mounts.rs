@@ -1,0 +1,176 @@
+//! The mount table: which engine answers which path.
+//!
+//! A mount is one record in the system's view, `["mount", <mount id>]`, JSON. The table in memory is built
+//! from all of them at unseal and again after each change; it is replaced as a whole, so that a request sees one
+//! table from its beginning to its end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use strongroom_barrier::{Barrier, Name, Reader, View};
+use strongroom_engine::{Engine, Handler, MountInfo, MountOptions, Route};
+use strongroom_types::Refusal;
+use strongroom_types::id::{MountId, NamespaceId};
+
+use crate::Settings;
+use crate::fault::damaged;
+
+/// What is stored of a mount.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct MountRecord {
+    /// Version of this record's shape: 1.
+    pub v: u8,
+    /// Stays when the mount is moved.
+    pub id: MountId,
+    /// With its trailing slash.
+    pub path: String,
+    /// The engine's kind.
+    pub kind: String,
+    /// Names the mount without its path.
+    pub accessor: String,
+    /// For people.
+    pub description: String,
+    /// The engine's options.
+    pub options: MountOptions,
+    /// What `tune` changes.
+    pub config: MountConfig,
+    /// Whether it stays on this cluster.
+    pub local: bool,
+    /// Accepted and shown; every record is behind the HSM already.
+    pub seal_wrap: bool,
+    /// Accepted and shown.
+    pub external_entropy_access: bool,
+}
+
+/// What `tune` changes.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct MountConfig {
+    /// Seconds; 0 is the system's.
+    pub default_lease_ttl: i64,
+    /// Seconds; 0 is the system's.
+    pub max_lease_ttl: i64,
+    /// Accepted and shown; nothing is cached per mount.
+    pub force_no_cache: bool,
+    /// Keys of requests shown in clear in the audit log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit_non_hmac_request_keys: Vec<String>,
+    /// Keys of answers shown in clear in the audit log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit_non_hmac_response_keys: Vec<String>,
+    /// `hidden` or `unauth`; empty is hidden.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub listing_visibility: String,
+    /// Headers that requests to the mount may pass on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passthrough_request_headers: Vec<String>,
+    /// Headers that the mount may answer with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_response_headers: Vec<String>,
+}
+
+/// A mount as requests use it.
+pub struct Mount {
+    /// What is stored.
+    pub record: MountRecord,
+    /// What the engine is told.
+    pub info: Arc<MountInfo>,
+    /// The engine.
+    pub engine: &'static Engine,
+    /// The engine's routes for this mount's options.
+    pub routes: &'static [Route<Handler>],
+    /// Its records.
+    pub view: View,
+}
+
+/// All mounts at one moment.
+#[derive(Default)]
+pub struct MountTable {
+    by_path: HashMap<String, Arc<Mount>>,
+}
+
+impl MountTable {
+    /// Reads the table from the system's records.
+    pub fn load(
+        system: &Reader,
+        barrier: &Barrier,
+        engines: &[&'static Engine],
+        settings: &Settings,
+    ) -> Result<Self, Refusal> {
+        let mut by_path = HashMap::new();
+        for id in system.list(&name_of_all()?, None, None).map_err(damaged)? {
+            let Some(entry) = system.get(&name_of_all()?.child(id).map_err(damaged)?).map_err(damaged)? else {
+                continue;
+            };
+            let record: MountRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
+            let mount = Mount::new(record, barrier, engines, settings)?;
+            by_path.insert(mount.record.path.clone(), Arc::new(mount));
+        }
+        Ok(Self { by_path })
+    }
+
+    /// The mount with the longest path that `path` (canonical) is at or below, and what follows it.
+    pub fn find<'p>(&self, path: &'p str) -> Option<(&Arc<Mount>, &'p str)> {
+        let whole = self.by_path.get(&format!("{path}/")).map(|mount| (mount, ""));
+        whole.or_else(|| {
+            path.rmatch_indices('/').find_map(|(at, _)| {
+                let (mount, rest) = path.split_at_checked(at + 1)?;
+                Some((self.by_path.get(mount)?, rest))
+            })
+        })
+    }
+
+    /// The mount at exactly `path`, which ends in a slash.
+    pub fn at(&self, path: &str) -> Option<&Arc<Mount>> {
+        self.by_path.get(path)
+    }
+
+    /// All mounts, by path.
+    pub fn all(&self) -> Vec<&Arc<Mount>> {
+        let mut all: Vec<_> = self.by_path.values().collect();
+        all.sort_by(|a, b| a.record.path.cmp(&b.record.path));
+        all
+    }
+
+    /// A mount that `path` (with its slash) would be at, above or below.
+    pub fn conflict(&self, path: &str) -> Option<&str> {
+        self.by_path.keys().map(String::as_str).find(|held| held.starts_with(path) || path.starts_with(held))
+    }
+}
+
+impl Mount {
+    /// Puts a record's engine, options and view together.
+    pub fn new(
+        record: MountRecord,
+        barrier: &Barrier,
+        engines: &[&'static Engine],
+        settings: &Settings,
+    ) -> Result<Self, Refusal> {
+        let engine = engines
+            .iter()
+            .find(|engine| engine.kind == record.kind)
+            .ok_or_else(|| Refusal::bad_request(format!("plugin not found in the catalog: {}", record.kind)))?;
+        let routes = (engine.routes)(&record.options)?;
+        let or = |own: i64, system: i64| if own == 0 { system } else { own };
+        let info = MountInfo {
+            id: record.id,
+            namespace: NamespaceId::ROOT,
+            path: record.path.clone(),
+            options: record.options.clone(),
+            default_lease_ttl: or(record.config.default_lease_ttl, settings.default_lease_ttl),
+            max_lease_ttl: or(record.config.max_lease_ttl, settings.max_lease_ttl),
+        };
+        let view = View::new(barrier, NamespaceId::ROOT, record.id);
+        Ok(Self { record, info: Arc::new(info), engine, routes, view })
+    }
+}
+
+/// Where mounts are stored in the system's view.
+pub fn name_of_all() -> Result<Name, Refusal> {
+    Name::new(["mount"]).map_err(damaged)
+}
+
+/// Where the mount `id` is stored in the system's view.
+pub fn name_of(id: MountId) -> Result<Name, Refusal> {
+    Name::new(["mount".to_owned(), id.to_string()]).map_err(damaged)
+}

@@ -1,0 +1,113 @@
+//! Policies, stored and compiled.
+//!
+//! A policy is one record in the system's view, `["policy", name]`, JSON. All are parsed at unseal; the access
+//! list for a set of policies is compiled at its first use and kept until a policy changes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+use strongroom_barrier::{Name, Reader};
+use strongroom_policy::{Acl, Policy};
+use strongroom_types::{Refusal, Timestamp};
+
+use crate::fault::{barrier, damaged};
+use crate::tokens::ROOT;
+
+/// Access lists that are kept compiled; more are compiled again at each use.
+const MAX_COMPILED: usize = 10_000;
+
+/// What is stored of a policy.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PolicyRecord {
+    /// Version of this record's shape: 1.
+    pub v: u8,
+    /// As it was written.
+    pub text: String,
+    /// Grows with each write.
+    pub version: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+}
+
+/// The policies of a namespace.
+pub struct Policies {
+    state: ArcSwap<Loaded>,
+}
+
+struct Loaded {
+    parsed: BTreeMap<String, Arc<Policy>>,
+    compiled: ArcSwap<HashMap<Vec<String>, Arc<Acl>>>,
+}
+
+impl Policies {
+    /// Reads and parses all policies.
+    pub fn load(system: &Reader) -> Result<Self, Refusal> {
+        Ok(Self { state: ArcSwap::from_pointee(Loaded::read(system)?) })
+    }
+
+    /// Reads them again, after a change.
+    pub fn reload(&self, system: &Reader) -> Result<(), Refusal> {
+        self.state.store(Arc::new(Loaded::read(system)?));
+        Ok(())
+    }
+
+    /// The access list of a token with these policies (canonical and sorted). A policy that is not there
+    /// allows nothing.
+    pub fn acl(&self, names: &[String]) -> Arc<Acl> {
+        let state = self.state.load();
+        if let Some(acl) = state.compiled.load().get(names) {
+            return acl.clone();
+        }
+        let acl = Arc::new(if names.iter().any(|name| name == ROOT) {
+            Acl::root()
+        } else {
+            let found: Vec<_> = names.iter().filter_map(|name| state.parsed.get(name).cloned()).collect();
+            Acl::compile(&found)
+        });
+        state.compiled.rcu(|known| {
+            let mut more = if known.len() < MAX_COMPILED { HashMap::clone(known) } else { HashMap::new() };
+            more.insert(names.to_vec(), acl.clone());
+            more
+        });
+        acl
+    }
+
+    /// The names of all policies, `root` among them, in order.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.state.load().parsed.keys().cloned().collect();
+        names.push(ROOT.to_owned());
+        names.sort();
+        names
+    }
+}
+
+impl Loaded {
+    fn read(system: &Reader) -> Result<Self, Refusal> {
+        let mut parsed = BTreeMap::new();
+        for name in system.list(&name_of_all()?, None, None).map_err(barrier)? {
+            let Some(record) = record(system, &name)? else { continue };
+            let policy = Policy::parse(&name, &record.text).map_err(damaged)?;
+            parsed.insert(name, Arc::new(policy));
+        }
+        Ok(Self { parsed, compiled: ArcSwap::default() })
+    }
+}
+
+/// What is stored of the policy `name`.
+pub fn record(system: &Reader, name: &str) -> Result<Option<PolicyRecord>, Refusal> {
+    match system.get(&name_of(name)?).map_err(barrier)? {
+        None => Ok(None),
+        Some(entry) => serde_json::from_slice(entry.value.expose()).map(Some).map_err(damaged),
+    }
+}
+
+/// Where the policy `name` is stored in the system's view.
+pub fn name_of(name: &str) -> Result<Name, Refusal> {
+    Name::new(["policy", name]).map_err(damaged)
+}
+
+fn name_of_all() -> Result<Name, Refusal> {
+    Name::new(["policy"]).map_err(damaged)
+}

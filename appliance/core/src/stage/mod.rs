@@ -1,0 +1,28 @@
+//! The checks on a request's way. Each has a file: the type it leaves behind, and the only function that makes it.
+
+mod admit;
+mod authenticate;
+mod authorize;
+mod charge;
+mod read;
+mod route;
+
+pub use admit::{Admitted, admit};
+pub use authenticate::{Asker, Authenticated, authenticate};
+pub use authorize::{Authorized, authorize};
+pub use charge::{Charged, charge};
+pub use read::{Read, read};
+pub use route::{Routed, Target, route};
+
+/// A field that only its own module can make: whoever holds the struct around it knows that the check was done.
+pub(self) mod proof {
+    /// See the module.
+    pub struct Proof(());
+
+    impl Proof {
+        /// Called once in each stage's file.
+        pub(in crate::stage) fn checked() -> Self {
+            Self(())
+        }
+    }
+}

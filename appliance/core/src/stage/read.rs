@@ -1,0 +1,103 @@
+//! The body, up to its limits, into typed fields.
+
+use serde_json::Value;
+use strongroom_engine::field::convert;
+use strongroom_engine::{Body, Call, FieldSpec};
+use strongroom_types::error::Kind;
+use strongroom_types::request::{BodyError, Head};
+use strongroom_types::{JsonMap, Operation, Refusal, Request, Secret};
+use tokio::sync::OwnedMutexGuard;
+
+use super::proof::Proof;
+use super::{Asker, Charged, Target};
+use crate::active::Active;
+use crate::json::{self, JsonError};
+
+/// A request whose body has been read and whose fields are converted.
+pub struct Read {
+    /// Who answers.
+    pub target: Target,
+    /// The path as access lists see it.
+    pub acl_path: String,
+    /// Who asks.
+    pub asker: Option<Asker>,
+    /// See [`Charged::turn`].
+    pub turn: Option<OwnedMutexGuard<()>>,
+    /// What the handler gets.
+    pub call: Call,
+    /// The fields as they came: what access lists and the audit log look at.
+    pub given: JsonMap,
+    _proof: Proof,
+}
+
+/// Reads the body. The connection is the only thing it waits for.
+pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<Read>, Refusal> {
+    let Request { head, stage: Charged { mut routed, asker, turn, .. } } = request;
+    let (body, fields) = expected(&routed.target);
+    if body == Body::MergePatch && head.content_type.as_deref() != Some("application/merge-patch+json") {
+        let sent = head.content_type.as_deref().unwrap_or_default();
+        let text = format!("PATCH requires Content-Type of application/merge-patch+json, provided {sent}");
+        return Err(Refusal::new(Kind::MediaType, text));
+    }
+    let raw = match body {
+        Body::None => Secret::from(Vec::new()),
+        Body::Json | Body::MergePatch => routed.body.read(active.settings.max_request_size).await.map_err(unread)?,
+    };
+    let given = if head.operation.is_write() && body != Body::None {
+        object(&raw, &active.settings.json)?
+    } else {
+        query(&head)
+    };
+    let mut converted = given.clone();
+    convert(fields, &mut converted)?;
+    let (after, limit) = page(&head)?;
+    let params = routed.params;
+    let call = Call { operation: head.operation, params, fields: converted, raw, after, limit };
+    let (target, acl_path) = (routed.target, routed.acl_path);
+    Ok(Request { head, stage: Read { target, acl_path, asker, turn, call, given, _proof: Proof::checked() } })
+}
+
+fn expected(target: &Target) -> (Body, &'static [FieldSpec]) {
+    match target {
+        Target::Engine { endpoint, .. } => (endpoint.body, endpoint.fields),
+        Target::System { endpoint, .. } => (endpoint.body, endpoint.fields),
+        Target::Nowhere(_) => (Body::None, &[]),
+    }
+}
+
+fn unread(error: BodyError) -> Refusal {
+    match error {
+        BodyError::TooLarge => Refusal::new(Kind::TooLarge, "http: request body too large"),
+        BodyError::Broken => Refusal::bad_request("the request body did not arrive whole"),
+    }
+}
+
+/// A JSON object, or nothing at all.
+pub(crate) fn object(raw: &Secret, limits: &json::Limits) -> Result<JsonMap, Refusal> {
+    json::object(raw.expose(), limits).map_err(|error| match error {
+        JsonError::TooLarge(what) => Refusal::new(Kind::TooLarge, format!("the JSON input has {what}")),
+        JsonError::Syntax => Refusal::bad_request("failed to decode JSON input: it is not well-formed JSON"),
+        JsonError::NotAnObject => Refusal::bad_request("failed to decode JSON input: it is not a JSON object"),
+    })
+}
+
+fn query(head: &Head) -> JsonMap {
+    let pairs = head.query.iter().filter(|(name, _)| name != "after" && name != "limit");
+    pairs.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+}
+
+/// `after` and `limit` of a list: a limit of 0 or less, or `max`, is none.
+fn page(head: &Head) -> Result<(Option<String>, Option<usize>), Refusal> {
+    if !matches!(head.operation, Operation::List | Operation::Scan) {
+        return Ok((None, None));
+    }
+    let value = |wanted: &str| head.query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let limit = match value("limit") {
+        None | Some("" | "max") => None,
+        Some(text) => {
+            let number: i64 = text.parse().map_err(|_| Refusal::bad_request("'limit' must be a number"))?;
+            usize::try_from(number).ok().filter(|limit| *limit > 0)
+        }
+    };
+    Ok((value("after").filter(|after| !after.is_empty()).map(str::to_owned), limit))
+}

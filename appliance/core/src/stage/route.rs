@@ -1,0 +1,129 @@
+//! Which engine, which of its routes, which endpoint.
+
+use std::sync::Arc;
+
+use strongroom_engine::route::find;
+use strongroom_engine::{Endpoint, Handler, Route};
+use strongroom_types::request::BodySource;
+use strongroom_types::{Operation, Received, Refusal, Request};
+
+use super::proof::Proof;
+use crate::active::Active;
+use crate::mounts::Mount;
+use crate::perform::Run;
+use crate::{sys, tokens};
+
+/// A request that knows where it goes.
+pub struct Routed {
+    /// The way to the body.
+    pub body: Box<dyn BodySource>,
+    /// Who answers.
+    pub target: Target,
+    /// The values of the path's parameters, canonical.
+    pub params: Vec<(&'static str, String)>,
+    /// The path as access lists see it: with a trailing slash on lists.
+    pub acl_path: String,
+    _proof: Proof,
+}
+
+/// Who answers.
+pub enum Target {
+    /// A mounted engine.
+    Engine {
+        /// The mount.
+        mount: Arc<Mount>,
+        /// Its route.
+        route: &'static Route<Handler>,
+        /// What is asked of it.
+        endpoint: &'static Endpoint<Handler>,
+    },
+    /// Core itself: `sys/` and `auth/token/`.
+    System {
+        /// Its route.
+        route: &'static Route<Run>,
+        /// What is asked of it.
+        endpoint: &'static Endpoint<Run>,
+    },
+    /// Nobody. Said only to those who are allowed to ask: otherwise the answer would tell what is mounted.
+    Nowhere(Refusal),
+}
+
+/// Finds the target. What does not exist is no error yet.
+pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Routed>, Refusal> {
+    let head = &request.head;
+    let path = head.path.as_str();
+    if head.path.has_encoded_slash() {
+        return Err(Refusal::bad_request("an encoded slash is not allowed in this path"));
+    }
+    if head.path.has_trailing_slash() && head.operation.is_write() {
+        return Err(Refusal::bad_request("cannot write to a path ending in '/'"));
+    }
+    let (target, params) = if head.namespace.is_empty() {
+        locate(active, path, head.operation)
+    } else {
+        nowhere(no_handler(&format!("{}/{path}", head.namespace)))
+    };
+    let is_list = matches!(head.operation, Operation::List | Operation::Scan);
+    let acl_path = if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.to_owned() };
+    Ok(request.advance(|received| Routed { body: received.body, target, params, acl_path, _proof: Proof::checked() }))
+}
+
+type Located = (Target, Vec<(&'static str, String)>);
+
+fn locate(active: &Active, path: &str, operation: Operation) -> Located {
+    if let Some((table, rest)) = system_table(path) {
+        return match find(table, rest) {
+            None => nowhere(no_handler(path)),
+            Some((route, params)) => match route.endpoint(operation) {
+                None => nowhere(Refusal::unsupported()),
+                Some(endpoint) => (Target::System { route, endpoint }, params),
+            },
+        };
+    }
+    let mounts = active.mounts.load();
+    let Some((mount, rest)) = mounts.find(path) else { return nowhere(no_handler(path)) };
+    match find(mount.routes, rest) {
+        None => nowhere(Refusal::new(strongroom_types::error::Kind::NotFound, "unsupported path")),
+        Some((route, params)) => match route.endpoint(operation) {
+            None => nowhere(Refusal::unsupported()),
+            Some(endpoint) => (Target::Engine { mount: mount.clone(), route, endpoint }, params),
+        },
+    }
+}
+
+/// Core's own table for `path`, and what follows its prefix.
+fn system_table(path: &str) -> Option<(&'static [Route<Run>], &str)> {
+    let below = |prefix: &str| path.strip_prefix(prefix);
+    below("sys/")
+        .map(|rest| (sys::ROUTES, rest))
+        .or_else(|| below("auth/token/").map(|rest| (tokens::routes::ROUTES, rest)))
+}
+
+fn nowhere(refusal: Refusal) -> Located {
+    (Target::Nowhere(refusal), Vec::new())
+}
+
+fn no_handler(path: &str) -> Refusal {
+    let text = format!("no handler for route \"{path}\". route entry not found.");
+    Refusal::new(strongroom_types::error::Kind::NotFound, text)
+}
+
+impl Target {
+    /// Whether a token is not needed.
+    pub fn unauthenticated(&self) -> bool {
+        match self {
+            Self::Engine { route, .. } => route.unauthenticated,
+            Self::System { route, .. } => route.unauthenticated,
+            Self::Nowhere(_) => false,
+        }
+    }
+
+    /// Whether the capability `sudo` is needed as well.
+    pub fn sudo(&self) -> bool {
+        match self {
+            Self::Engine { route, .. } => route.sudo,
+            Self::System { route, .. } => route.sudo,
+            Self::Nowhere(_) => false,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `sys/internal`: what the command line, consoles and generators ask.
+
+use serde_json::{Value, json};
+use strongroom_engine::{Body, Endpoint, Route, openapi};
+use strongroom_types::{JsonMap, Operation, Refusal, Reply};
+
+use super::PATH;
+use crate::mounts::Mount;
+use crate::perform::{Run, Scene, SystemHandler, Work};
+
+/// The routes of this file.
+pub const ROUTES: &[Route<Run>] = &[
+    Route {
+        path: "internal/ui/mounts",
+        help: "The mounts that the caller may see; without a token those listed for everybody.",
+        unauthenticated: true,
+        endpoints: &[read("List the visible mounts.", mounts)],
+        ..Route::BASE
+    },
+    Route {
+        path: "internal/ui/mounts/{path*}",
+        params: &[PATH],
+        help: "The mount that a path belongs to: the command line asks it before it builds KV paths.",
+        unauthenticated: true,
+        endpoints: &[read("Read the mount of a path.", mount)],
+        ..Route::BASE
+    },
+    Route {
+        path: "internal/specs/openapi",
+        help: "This API as an OpenAPI document.",
+        unauthenticated: true,
+        endpoints: &[read("Read the OpenAPI document.", specs)],
+        ..Route::BASE
+    },
+];
+
+const fn read(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
+    Endpoint { operation: Operation::Read, summary, fields: &[], body: Body::None, run: Run::Free(run) }
+}
+
+fn mounts(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let table = scene.active.mounts.load();
+    let visible = table.all().into_iter().filter(|mount| sees(scene, mount));
+    let secret: JsonMap = visible.map(|m| (m.record.path.clone(), show(m))).collect();
+    let auth = if scene.request.stage.asker.is_some() { super::auth::all() } else { json!({}) };
+    Ok(Work::reply(Reply::data(json!({ "secret": secret, "auth": auth }))))
+}
+
+fn mount(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let path = scene.request.stage.call.param("path");
+    let table = scene.active.mounts.load();
+    // The same answer for a mount that is not there and one that the caller has nothing to do with.
+    let found = table.find(path).map(|(mount, _)| mount).filter(|mount| sees_with_token(scene, mount));
+    let found = found.ok_or_else(|| {
+        Refusal::new(strongroom_types::error::Kind::Denied, "preflight capability check returned 403, please ensure client's policies grant access to the path")
+    })?;
+    let mut data = show(found);
+    if let Some(data) = data.as_object_mut() {
+        data.insert("path".into(), found.record.path.clone().into());
+    }
+    Ok(Work::reply(Reply::data(data)))
+}
+
+fn sees(scene: &Scene<'_>, mount: &Mount) -> bool {
+    mount.record.config.listing_visibility == "unauth" || sees_with_token(scene, mount)
+}
+
+fn sees_with_token(scene: &Scene<'_>, mount: &Mount) -> bool {
+    scene.request.stage.asker.as_ref().is_some_and(|asker| asker.acl.visible(&mount.record.path))
+}
+
+fn show(mount: &Mount) -> Value {
+    let record = &mount.record;
+    json!({
+        "accessor": record.accessor,
+        "config": { "default_lease_ttl": record.config.default_lease_ttl, "max_lease_ttl": record.config.max_lease_ttl, "force_no_cache": record.config.force_no_cache },
+        "description": record.description,
+        "external_entropy_access": record.external_entropy_access,
+        "local": record.local,
+        "options": record.options,
+        "plugin_version": "",
+        "running_plugin_version": crate::engine_version(),
+        "running_sha256": "",
+        "seal_wrap": record.seal_wrap,
+        "type": record.kind,
+        "uuid": record.id,
+    })
+}
+
+fn specs(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let mut items: Vec<Value> = super::TABLES.iter().map(|table| openapi::paths("sys", table)).collect();
+    items.push(openapi::paths("sys", crate::always::ROUTES));
+    items.push(openapi::paths("auth/token", crate::tokens::routes::ROUTES));
+    if scene.request.stage.asker.is_some() {
+        let table = scene.active.mounts.load();
+        let visible = table.all().into_iter().filter(|mount| sees_with_token(scene, mount));
+        items.extend(visible.map(|m| openapi::paths(m.record.path.trim_end_matches('/'), m.routes)));
+    }
+    let body = openapi::document("Strongroom", &scene.active.settings.version, items);
+    Ok(Work::reply(Reply::Json { status: 200, body }))
+}

@@ -1,0 +1,158 @@
+//! `sys/policies/acl` and the older `sys/policy`.
+
+use serde_json::json;
+use strongroom_barrier::Write;
+use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
+use strongroom_policy::{Policy, PolicyName};
+use strongroom_types::{Operation, Refusal, Reply};
+
+use super::{NAME, names};
+use crate::fault::{barrier, damaged};
+use crate::perform::{After, Run, Scene, SystemHandler, Work};
+use crate::policies::{PolicyRecord, name_of, record};
+use crate::tokens::ROOT;
+
+const POLICY: Field<String> = Field::new("policy", "The policy, in HCL or JSON, plain or in base64.");
+const RULES: Field<String> = Field::new("rules", "The older name of 'policy', on sys/policy only.");
+const FIELDS: &[FieldSpec] = &[POLICY.spec(), RULES.spec()];
+
+/// The routes of this file.
+pub const ROUTES: &[Route<Run>] = &[
+    Route {
+        path: "policies/acl",
+        help: "All policies.",
+        endpoints: &[on(Operation::List, "List the policies.", list), on(Operation::Read, "List the policies.", list)],
+        ..Route::BASE
+    },
+    Route {
+        path: "policies/acl/{name}",
+        params: &[NAME],
+        help: "One policy.",
+        endpoints: &[
+            on(Operation::Read, "Read the policy.", read),
+            write_of(write),
+            remove_of(remove),
+        ],
+        ..Route::BASE
+    },
+    Route {
+        path: "policy",
+        help: "All policies, as older clients ask.",
+        endpoints: &[
+            on(Operation::Read, "List the policies.", list_legacy),
+            on(Operation::List, "List the policies.", list_legacy),
+        ],
+        ..Route::BASE
+    },
+    Route {
+        path: "policy/{name}",
+        params: &[NAME],
+        help: "One policy, as older clients ask.",
+        endpoints: &[
+            on(Operation::Read, "Read the policy.", read_legacy),
+            write_of(write_legacy),
+            remove_of(remove),
+        ],
+        ..Route::BASE
+    },
+];
+
+const fn on(operation: Operation, summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
+    Endpoint { operation, summary, fields: &[], body: Body::None, run: Run::Free(run) }
+}
+
+const fn write_of(run: SystemHandler) -> Endpoint<Run> {
+    let summary = "Make or replace the policy.";
+    Endpoint { operation: Operation::Update, summary, fields: FIELDS, body: Body::Json, run: Run::Alone(run) }
+}
+
+const fn remove_of(run: SystemHandler) -> Endpoint<Run> {
+    let summary = "Remove the policy.";
+    Endpoint { operation: Operation::Delete, summary, fields: &[], body: Body::None, run: Run::Alone(run) }
+}
+
+fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    Ok(Work::reply(Reply::keys(scene.active.policies.names())))
+}
+
+fn list_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    Ok(Work::reply(Reply::data_at_top(names(&scene.active.policies.names(), "policies"))))
+}
+
+fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let name = given_name(scene)?;
+    let data = if name == ROOT {
+        json!({ "name": name, "policy": "" })
+    } else {
+        let held = find(scene, &name)?.ok_or_else(Refusal::not_found)?;
+        json!({
+            "name": name,
+            "policy": held.text,
+            "version": held.version,
+            "modified": held.modified.to_string(),
+            "cas_required": false,
+        })
+    };
+    Ok(Work::reply(Reply::data(data)))
+}
+
+fn read_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let name = given_name(scene)?;
+    let text = if name == ROOT { String::new() } else { find(scene, &name)?.ok_or_else(Refusal::not_found)?.text };
+    Ok(Work::reply(Reply::data_at_top(json!({ "name": name, "rules": text, "policy": text }))))
+}
+
+fn write(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let text = scene.request.stage.call.get(&POLICY).filter(|text| !text.is_empty());
+    store(scene, text)
+}
+
+fn write_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let call = &scene.request.stage.call;
+    let text = call.get(&POLICY).filter(|text| !text.is_empty());
+    store(scene, text.or_else(|| call.get(&RULES).filter(|text| !text.is_empty())))
+}
+
+fn store(scene: &Scene<'_>, text: Option<String>) -> Result<Work, Refusal> {
+    let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
+    let name = given_name(scene)?;
+    if name == ROOT || name == "response-wrapping" {
+        return Err(Refusal::bad_request(format!("cannot update \"{name}\" policy")));
+    }
+    let text = match data_encoding::BASE64.decode(text.as_bytes()).ok().and_then(|b| String::from_utf8(b).ok()) {
+        Some(decoded) => decoded,
+        None => text,
+    };
+    Policy::parse(&name, &text).map_err(|error| Refusal::bad_request(format!("failed to parse policy: {error}")))?;
+    let version = find(scene, &name)?.map_or(1, |held| held.version + 1);
+    let body = PolicyRecord { v: 1, text, version, modified: scene.now };
+    let body = serde_json::to_vec(&body).map_err(damaged)?;
+    let at = name_of(&name)?;
+    let seen = scene.active.system.at(scene.snapshot.clone()).get(&at).map_err(barrier)?;
+    change(scene, Write::put(at, body).if_unchanged(seen.as_ref()))
+}
+
+fn remove(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let name = given_name(scene)?;
+    if name == "default" {
+        return Err(Refusal::bad_request("cannot delete default policy"));
+    }
+    if name == ROOT || name == "response-wrapping" {
+        return Err(Refusal::bad_request(format!("cannot delete \"{name}\" policy")));
+    }
+    change(scene, Write::delete(name_of(&name)?))
+}
+
+fn change(scene: &Scene<'_>, write: Write) -> Result<Work, Refusal> {
+    let writes = vec![(scene.active.system.clone(), write)];
+    Ok(Work { reply: Reply::Empty, writes, after: vec![After::Policies] })
+}
+
+fn find(scene: &Scene<'_>, name: &str) -> Result<Option<PolicyRecord>, Refusal> {
+    record(&scene.active.system.at(scene.snapshot.clone()), name)
+}
+
+fn given_name(scene: &Scene<'_>) -> Result<String, Refusal> {
+    let name = PolicyName::parse(scene.request.stage.call.param("name"));
+    name.map(|name| name.as_str().to_owned()).map_err(|error| Refusal::bad_request(error.to_string()))
+}

@@ -1,0 +1,151 @@
+//! The only maker of tokens.
+
+use aws_lc_rs::hmac;
+use strongroom_barrier::Write;
+use strongroom_engine::Entropy;
+use strongroom_types::reply::AuthReply;
+use strongroom_types::{JsonMap, Refusal, Secret, Timestamp};
+
+use super::{TokenRecord, Tokens, name};
+use crate::fault::damaged;
+
+const PREFIX: &str = "hvs.";
+const RANDOM: usize = 32;
+const CHECK: usize = 8;
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What a new token is to be; all checks are done.
+pub struct Wish {
+    /// A chosen id; `None` makes a random one.
+    pub id: Option<Secret>,
+    /// Canonical, sorted.
+    pub policies: Vec<String>,
+    /// The path that makes it.
+    pub path: String,
+    /// The maker's notes.
+    pub meta: Option<JsonMap>,
+    /// For people.
+    pub display_name: String,
+    /// Seconds; 0 is for ever.
+    pub ttl: i64,
+    /// Seconds; 0 is no such limit.
+    pub explicit_max_ttl: i64,
+    /// Seconds; 0 is not periodic.
+    pub period: i64,
+    /// 0 is unlimited.
+    pub num_uses: u64,
+    /// Whether it may be renewed.
+    pub renewable: bool,
+    /// The key of its parent; `None` is an orphan.
+    pub parent: Option<String>,
+}
+
+/// A token that exists once `writes` are committed.
+pub struct Minted {
+    /// For the client, once.
+    pub auth: AuthReply,
+    /// For the tokens' view.
+    pub writes: Vec<Write>,
+}
+
+impl Tokens {
+    /// Makes a token.
+    pub fn mint(&self, wish: Wish, entropy: &dyn Entropy, now: Timestamp) -> Result<Minted, Refusal> {
+        let token = match wish.id {
+            Some(id) => id,
+            None => self.random_token(entropy),
+        };
+        let key = self.key(&token);
+        let record = TokenRecord {
+            v: 1,
+            accessor: base62(entropy, 24),
+            policies: wish.policies,
+            path: wish.path,
+            meta: wish.meta,
+            display_name: wish.display_name,
+            created: now,
+            creation_ttl: wish.ttl,
+            expires: (wish.ttl > 0).then(|| now.plus_secs(wish.ttl)),
+            explicit_max_ttl: wish.explicit_max_ttl,
+            period: wish.period,
+            num_uses: wish.num_uses,
+            renewable: wish.renewable,
+            parent: wish.parent,
+            last_renewal: None,
+        };
+        let body = serde_json::to_vec(&record).map_err(damaged)?;
+        let mut writes = vec![
+            Write::put(name(&["id", &key])?, body).if_unchanged(None),
+            Write::put(name(&["accessor", &record.accessor])?, key.clone().into_bytes()).if_unchanged(None),
+        ];
+        if let Some(parent) = &record.parent {
+            writes.push(Write::put(name(&["child", parent, &key])?, Vec::new()));
+        }
+        Ok(Minted { auth: record.auth(token, now), writes })
+    }
+
+    fn random_token(&self, entropy: &dyn Entropy) -> Secret {
+        let mut text = String::with_capacity(PREFIX.len() + RANDOM + CHECK);
+        text.push_str(PREFIX);
+        text.push_str(&base62(entropy, RANDOM));
+        let check = self.checksum(text.as_bytes());
+        text.push_str(&check);
+        Secret::from(text)
+    }
+
+    /// Whether `token` may be one: tokens of our own form must carry the right checksum, chosen ids have none.
+    pub(super) fn checksum_holds(&self, token: &[u8]) -> bool {
+        if !token.starts_with(PREFIX.as_bytes()) {
+            return !token.is_empty() && !token.starts_with(b"hvb.");
+        }
+        match token.split_at_checked(PREFIX.len() + RANDOM) {
+            Some((body, check)) => self.checksum(body).as_bytes() == check,
+            None => false,
+        }
+    }
+
+    /// Not a proof of anything: it only keeps made-up tokens from reaching the storage.
+    fn checksum(&self, body: &[u8]) -> String {
+        let mut keyed = hmac::Context::with_key(&self.salt);
+        keyed.update(b"checksum\0");
+        keyed.update(body);
+        keyed.sign().as_ref().iter().take(CHECK).map(|byte| digit(*byte % 62)).collect()
+    }
+}
+
+impl TokenRecord {
+    /// The envelope's `auth` for this token.
+    pub fn auth(&self, client_token: Secret, now: Timestamp) -> AuthReply {
+        AuthReply {
+            client_token,
+            accessor: self.accessor.clone(),
+            policies: self.policies.clone(),
+            token_policies: self.policies.clone(),
+            identity_policies: Vec::new(),
+            metadata: self.meta.clone(),
+            lease_duration: self.ttl(now),
+            renewable: self.renewable,
+            entity_id: String::new(),
+            token_type: "service",
+            orphan: self.parent.is_none(),
+            num_uses: self.num_uses,
+        }
+    }
+}
+
+/// `count` random characters, without modulo bias.
+pub fn base62(entropy: &dyn Entropy, count: usize) -> String {
+    let mut text = String::with_capacity(count);
+    let mut bytes = [0; 64];
+    while text.len() < count {
+        entropy.fill(&mut bytes);
+        // 248 = 4 * 62: larger bytes would favour the first characters.
+        let fair = bytes.iter().filter(|byte| **byte < 248).take(count - text.len());
+        text.extend(fair.map(|byte| digit(byte % 62)));
+    }
+    text
+}
+
+fn digit(value: u8) -> char {
+    BASE62.get(usize::from(value)).map_or('0', |byte| char::from(*byte))
+}

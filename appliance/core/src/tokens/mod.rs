@@ -1,0 +1,168 @@
+//! Tokens: who may ask.
+//!
+//! A token is `hvs.` ‖ 32 random base62 characters ‖ 8 characters of a keyed checksum, so that a made-up token
+//! is refused before any storage is read. It is never stored: its record stands under its *key*, the
+//! HMAC-SHA256 of the token under a salt of the barrier.
+//!
+//! Records in the tokens' own view, each JSON:
+//!
+//! | name | holds |
+//! |---|---|
+//! | `["salt"]` | 32 bytes, made at init |
+//! | `["id", key]` | the [`TokenRecord`] |
+//! | `["accessor", accessor]` | the key it belongs to |
+//! | `["child", parent key, key]` | nothing: the tree for revocation |
+
+mod mint;
+pub mod routes;
+mod spend;
+mod tree;
+
+use aws_lc_rs::hmac;
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use strongroom_barrier::{Entry, Name, Reader, View, Write};
+use strongroom_engine::Entropy;
+use strongroom_types::{JsonMap, Refusal, Secret, Timestamp};
+
+use crate::fault::{barrier, damaged};
+
+pub use mint::{Minted, Wish, base62};
+pub use spend::UseLocks;
+pub use tree::Revoked;
+
+/// The one policy that allows everything.
+pub const ROOT: &str = "root";
+
+/// What is stored of a token.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// Version of this record's shape: 1.
+    pub v: u8,
+    /// Names the token without being it.
+    pub accessor: String,
+    /// Canonical, sorted.
+    pub policies: Vec<String>,
+    /// The path that made it.
+    pub path: String,
+    /// The maker's notes.
+    pub meta: Option<JsonMap>,
+    /// For people.
+    pub display_name: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Seconds it was given at first; 0 is for ever.
+    pub creation_ttl: i64,
+    /// When it ends; `None` is never.
+    pub expires: Option<Timestamp>,
+    /// Seconds from its making after which no renewal helps; 0 is no such limit.
+    pub explicit_max_ttl: i64,
+    /// Seconds that each renewal gives; 0 is not periodic.
+    pub period: i64,
+    /// Uses left; 0 is unlimited. The last use removes the record.
+    pub num_uses: u64,
+    /// Whether it may be renewed.
+    pub renewable: bool,
+    /// The key of the token that made it; `None` is an orphan.
+    pub parent: Option<String>,
+    /// When it was last renewed.
+    pub last_renewal: Option<Timestamp>,
+}
+
+/// A token that was found and has not expired.
+pub struct Known {
+    /// The key of its record.
+    pub key: String,
+    /// What is stored.
+    pub record: TokenRecord,
+    /// For the precondition of a change.
+    pub entry: Entry,
+}
+
+/// The tokens of a namespace.
+pub struct Tokens {
+    /// Their records.
+    pub view: View,
+    salt: hmac::Key,
+}
+
+impl Tokens {
+    /// With the salt that init has stored.
+    pub fn load(view: View, reader: &Reader) -> Result<Self, Refusal> {
+        let salt = reader.get(&name(&["salt"])?).map_err(barrier)?;
+        let salt = salt.ok_or_else(|| damaged("the token salt is missing"))?;
+        Ok(Self::new(view, salt.value.expose()))
+    }
+
+    /// With a new salt, and the write that stores it.
+    pub fn create(view: View, entropy: &dyn Entropy) -> Result<(Self, Write), Refusal> {
+        let mut salt = [0; 32];
+        entropy.fill(&mut salt);
+        let write = Write::put(name(&["salt"])?, Secret::copy_of(&salt)).if_unchanged(None);
+        Ok((Self::new(view, &salt), write))
+    }
+
+    fn new(view: View, salt: &[u8]) -> Self {
+        Self { view, salt: hmac::Key::new(hmac::HMAC_SHA256, salt) }
+    }
+
+    /// The key under which `token` is stored.
+    pub fn key(&self, token: &Secret) -> String {
+        HEXLOWER.encode(hmac::sign(&self.salt, token.expose()).as_ref())
+    }
+
+    /// The token, if it is one, has not expired and has a use left.
+    pub fn find(&self, reader: &Reader, token: &Secret, now: Timestamp) -> Result<Option<Known>, Refusal> {
+        if !self.checksum_holds(token.expose()) {
+            return Ok(None);
+        }
+        self.find_by_key(reader, self.key(token), now)
+    }
+
+    /// The token stored under `key`, if it has not expired.
+    pub fn find_by_key(&self, reader: &Reader, key: String, now: Timestamp) -> Result<Option<Known>, Refusal> {
+        let Some(entry) = reader.get(&name(&["id", &key])?).map_err(barrier)? else { return Ok(None) };
+        let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
+        if record.expires.is_some_and(|end| end <= now) {
+            return Ok(None);
+        }
+        Ok(Some(Known { key, record, entry }))
+    }
+
+    /// The token that `accessor` names.
+    pub fn find_by_accessor(&self, reader: &Reader, accessor: &str, now: Timestamp) -> Result<Option<Known>, Refusal> {
+        if accessor.is_empty() || accessor.len() > 64 {
+            return Ok(None);
+        }
+        match reader.get(&name(&["accessor", accessor])?).map_err(barrier)? {
+            None => Ok(None),
+            Some(key) => {
+                let key = key.value.expose_str().ok_or_else(|| damaged("an accessor's record is not text"))?;
+                self.find_by_key(reader, key.to_owned(), now)
+            }
+        }
+    }
+
+    /// All accessors.
+    pub fn accessors(&self, reader: &Reader) -> Result<Vec<String>, Refusal> {
+        reader.list(&name(&["accessor"])?, None, None).map_err(barrier)
+    }
+}
+
+/// A name in the tokens' view.
+fn name(segments: &[&str]) -> Result<Name, Refusal> {
+    Name::new(segments.iter().copied()).map_err(damaged)
+}
+
+impl TokenRecord {
+    /// Seconds until it ends; 0 for ever.
+    pub fn ttl(&self, now: Timestamp) -> i64 {
+        // Rounded to the nearest second, so that a token just made shows what it was given.
+        self.expires.map_or(0, |end| (end.nanos() - now.nanos() + 500_000_000).div_euclid(1_000_000_000).max(0))
+    }
+
+    /// Whether it holds the root policy.
+    pub fn is_root(&self) -> bool {
+        self.policies.iter().any(|p| p == ROOT)
+    }
+}

@@ -1,0 +1,1 @@
+road "a" { capabilities = ["read"] }

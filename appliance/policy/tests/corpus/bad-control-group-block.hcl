@@ -1,0 +1,4 @@
+path "a" {
+  capabilities = ["read"]
+  control_group { max_ttl = "1h" }
+}

@@ -1,0 +1,4 @@
+path "a" {
+  capabilities = ["read"]
+  control_group = { ttl = "1h" }
+}

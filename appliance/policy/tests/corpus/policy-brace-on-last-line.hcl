@@ -1,0 +1,2 @@
+path "a" { capabilities = ["read"]
+  comment = "closing brace on the line of the last attribute" }

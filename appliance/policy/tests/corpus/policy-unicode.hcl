@@ -1,0 +1,2 @@
+path "secret/café/schlüssel" { capabilities = ["read"] }
+path "secret/caf\u00e9/2" { capabilities = ["read"] }
