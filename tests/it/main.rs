@@ -1,1 +1,4 @@
-//! it
+//! The tests of the whole, in one binary: `./x test` builds everything first and hands over the folder.
+
+mod architecture;
+mod golden;

@@ -1,0 +1,239 @@
+//! The rules that a reviewer would otherwise have to remember: which crate may lean on which, who may use a heavy
+//! dependency, and where `unsafe` may stand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use strongroom_tests::repository;
+
+/// From the words at the bottom to the binary at the top: a crate may use those named in its row, and no other of ours.
+/// Development dependencies may also reach what the row's own crates reach: a test may build what it needs.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("strongroom-types", &[]),
+    ("strongroom-os", &[]),
+    ("strongroom-policy", &["types"]),
+    ("strongroom-store", &["types"]),
+    ("strongroom-device-api", &["types"]),
+    ("strongroom-audit", &["types", "device-api"]),
+    ("strongroom-barrier", &["types", "os", "store"]),
+    ("strongroom-seal", &["types", "device-api"]),
+    ("strongroom-engine", &["types", "barrier", "store", "device-api"]),
+    ("strongroom-engine-*", &["types", "engine"]),
+    ("strongroom-auth-*", &["types", "engine"]),
+    ("strongroom-core", &["types", "policy", "audit", "seal", "engine", "barrier", "store"]),
+    ("strongroom-http", &["types", "core"]),
+    ("strongroom-cli", &["types", "audit", "seal"]),
+    ("strongroom-hsm-bridge", &["types", "device-api"]),
+    ("strongroom-tpm", &["types", "device-api"]),
+    ("strongroom", &["*"]),
+    ("strongroom-tests", &["*"]),
+];
+
+/// A dependency that is heavy or dangerous, and the only crates of ours that may name it.
+const PINNED: &[(&str, &[&str])] = &[
+    ("redb", &["strongroom-store"]),
+    ("cryptoki", &["strongroom-hsm-bridge"]),
+    ("tss-esapi", &["strongroom-tpm"]),
+    ("vsss-rs", &["strongroom-seal"]),
+    ("p256", &["strongroom-seal", "strongroom"]),
+    ("x509-cert", &["strongroom"]),
+    ("seccompiler", &["strongroom-os"]),
+    ("libc", &["strongroom-os"]),
+];
+
+/// Where `unsafe` may stand.
+const UNSAFE: &[&str] = &["appliance/os", "hsm-bridge", "tpm"];
+
+/// Crates that must not come in at all, by any way.
+const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "ring", "rsa"];
+
+struct Package {
+    folder: PathBuf,
+    normal: BTreeSet<String>,
+    dev: BTreeSet<String>,
+}
+
+/// The workspace's own packages.
+fn packages() -> BTreeMap<String, Package> {
+    let out = Command::new("cargo")
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(repository())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let metadata: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let names = |package: &Value, is_dev: bool| {
+        let all = package["dependencies"].as_array().unwrap();
+        let wanted = all.iter().filter(|d| (d["kind"] == "dev") == is_dev);
+        wanted.map(|d| d["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let package = |p: &Value| Package {
+        folder: Path::new(p["manifest_path"].as_str().unwrap()).parent().unwrap().to_owned(),
+        normal: names(p, false),
+        dev: names(p, true),
+    };
+    let all = metadata["packages"].as_array().unwrap();
+    all.iter().map(|p| (p["name"].as_str().unwrap().to_owned(), package(p))).collect()
+}
+
+/// What `name` may use; `None` if the table does not know it.
+fn allowed(name: &str) -> Option<Vec<String>> {
+    let row = ARROWS.iter().find(|(pattern, _)| match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => *pattern == name,
+    })?;
+    Some(row.1.iter().map(|short| format!("strongroom-{short}")).collect())
+}
+
+#[test]
+fn arrows_between_crates_point_down_only() {
+    let packages = packages();
+    let mut wrong = Vec::new();
+    for (name, package) in &packages {
+        let Some(allowed) = allowed(name) else {
+            wrong.push(format!("{name} has no row in the table of arrows"));
+            continue;
+        };
+        if allowed == ["strongroom-*"] {
+            continue;
+        }
+        for used in package.normal.iter().filter(|used| packages.contains_key(*used)) {
+            if !allowed.contains(used) {
+                wrong.push(format!("{name} uses {used}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_test_leans_on_a_crate_above_its_own() {
+    let packages = packages();
+    // What `name` may reach through its own row, row by row.
+    fn below(name: &str, seen: &mut BTreeSet<String>) {
+        for next in allowed(name).unwrap_or_default() {
+            if next != "strongroom-*" && seen.insert(next.clone()) {
+                below(&next, seen);
+            }
+        }
+    }
+    let mut wrong = Vec::new();
+    for (name, package) in packages.iter().filter(|(name, _)| !["strongroom", "strongroom-tests"].contains(&name.as_str())) {
+        let mut reach = BTreeSet::from([name.clone()]);
+        below(name, &mut reach);
+        for used in package.dev.iter().filter(|used| packages.contains_key(*used)) {
+            if !reach.contains(used) {
+                wrong.push(format!("the tests of {name} use {used}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_pinned_dependency_has_its_one_user() {
+    let mut wrong = Vec::new();
+    for (name, package) in packages() {
+        for (dependency, users) in PINNED {
+            if package.normal.contains(*dependency) && !users.contains(&name.as_str()) {
+                wrong.push(format!("{name} uses {dependency}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_http_serves_with_hyper() {
+    for (name, package) in packages() {
+        if name == "strongroom-http" || !package.normal.contains("hyper") {
+            continue;
+        }
+        for file in sources(&package.folder) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(!text.contains("hyper::server") && !text.contains("hyper_util::server"), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn banned_crates_are_not_in_the_lock_file_and_no_dependency_comes_from_git() {
+    let lock = std::fs::read_to_string(repository().join("Cargo.lock")).unwrap();
+    for name in BANNED {
+        assert!(!lock.contains(&format!("name = \"{name}\"\n")), "{name} has come in");
+    }
+    assert!(!lock.contains("source = \"git+"), "a dependency comes from git");
+}
+
+#[test]
+fn unsafe_stands_where_it_may() {
+    let mut wrong = Vec::new();
+    for file in sources(&repository()) {
+        let relative = file.strip_prefix(repository()).unwrap().to_owned();
+        if UNSAFE.iter().any(|folder| relative.starts_with(folder)) {
+            continue;
+        }
+        for (number, line) in std::fs::read_to_string(&file).unwrap().lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let is_unsafe = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "allow(unsafe_code)"];
+            if is_unsafe.iter().any(|word| code.contains(word)) && !code.contains('"') {
+                wrong.push(format!("{}:{}", relative.display(), number + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_unsafe_block_says_why_it_is_sound() {
+    let mut wrong = Vec::new();
+    for folder in UNSAFE {
+        for file in sources(&repository().join(folder)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let lines: Vec<&str> = text.lines().collect();
+            for (at, line) in lines.iter().enumerate() {
+                let code = line.split("//").next().unwrap_or_default();
+                let says = lines[at.saturating_sub(12)..=at].iter().any(|near| near.contains("SAFETY"));
+                if code.contains("unsafe {") && !says {
+                    wrong.push(format!("{}:{}", file.display(), at + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn engines_are_named_in_the_registry_only() {
+    let packages = packages();
+    let is_engine = |name: &str| name.starts_with("strongroom-engine-") || name.starts_with("strongroom-auth-");
+    for (name, package) in &packages {
+        let used: Vec<_> = package.normal.iter().filter(|used| is_engine(used)).collect();
+        assert!(used.is_empty() || name == "strongroom", "{name} names {used:?}");
+    }
+    for file in sources(&repository().join("appliance/src")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let names = text.contains("strongroom_engine_") || text.contains("strongroom_auth_");
+        assert!(!names || file.ends_with("registry.rs"), "{} names an engine", file.display());
+    }
+}
+
+/// All Rust files below `folder` that belong to the repository.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut open = vec![folder.to_owned()];
+    let mut found = Vec::new();
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
