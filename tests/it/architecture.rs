@@ -120,7 +120,9 @@ fn no_test_leans_on_a_crate_above_its_own() {
         }
     }
     let mut wrong = Vec::new();
-    for (name, package) in packages.iter().filter(|(name, _)| !["strongroom", "strongroom-tests"].contains(&name.as_str())) {
+    for (name, package) in
+        packages.iter().filter(|(name, _)| !["strongroom", "strongroom-tests"].contains(&name.as_str()))
+    {
         let mut reach = BTreeSet::from([name.clone()]);
         below(name, &mut reach);
         for used in package.dev.iter().filter(|used| packages.contains_key(*used)) {
@@ -153,7 +155,11 @@ fn only_http_serves_with_hyper() {
         }
         for file in sources(&package.folder) {
             let text = std::fs::read_to_string(&file).unwrap();
-            assert!(!text.contains("hyper::server") && !text.contains("hyper_util::server"), "{}", file.display());
+            assert!(
+                !text.contains("hyper::server") && !text.contains("hyper_util::server"),
+                "{}",
+                file.display()
+            );
         }
     }
 }
@@ -208,7 +214,8 @@ fn every_unsafe_block_says_why_it_is_sound() {
 #[test]
 fn engines_are_named_in_the_registry_only() {
     let packages = packages();
-    let is_engine = |name: &str| name.starts_with("strongroom-engine-") || name.starts_with("strongroom-auth-");
+    let is_engine =
+        |name: &str| name.starts_with("strongroom-engine-") || name.starts_with("strongroom-auth-");
     for (name, package) in &packages {
         let used: Vec<_> = package.normal.iter().filter(|used| is_engine(used)).collect();
         assert!(used.is_empty() || name == "strongroom", "{name} names {used:?}");

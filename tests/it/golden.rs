@@ -24,7 +24,8 @@ fn folder() -> PathBuf {
 fn known_differences() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(folder().join("known-differences.txt")).unwrap();
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    let pair = |line: &str| line.split_once(' ').map(|(id, reason)| (id.to_owned(), reason.trim().to_owned()));
+    let pair =
+        |line: &str| line.split_once(' ').map(|(id, reason)| (id.to_owned(), reason.trim().to_owned()));
     lines.map(|line| pair(line).unwrap_or_else(|| panic!("no reason: {line}"))).collect()
 }
 
@@ -71,7 +72,8 @@ async fn the_totals_of_all_other_areas_are_printed() {
         .collect();
     areas.sort();
     let printed = replay(&server, &areas);
-    let totals: Vec<&str> = printed.lines().filter(|line| line.contains(" of ") && !line.contains('(')).collect();
+    let totals: Vec<&str> =
+        printed.lines().filter(|line| line.contains(" of ") && !line.contains('(')).collect();
     for total in &totals {
         println!("golden {total}");
     }

@@ -1,5 +1,7 @@
 //! What the tests of the whole share: the built binaries, servers that stop with the test, a small HTTPS client.
 
+#![allow(clippy::disallowed_methods)] // tests start processes and look at the clock
+
 pub mod client;
 pub mod process;
 

@@ -25,7 +25,8 @@ pub fn free_port(in_a_row: u16) -> u16 {
     loop {
         let Ok(first) = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) else { continue };
         let Ok(address) = first.local_addr() else { continue };
-        let rest = (1..in_a_row).map(|n| TcpListener::bind((Ipv4Addr::LOCALHOST, address.port().saturating_add(n))));
+        let rest =
+            (1..in_a_row).map(|n| TcpListener::bind((Ipv4Addr::LOCALHOST, address.port().saturating_add(n))));
         if rest.collect::<io::Result<Vec<_>>>().is_ok() {
             return address.port();
         }
@@ -121,6 +122,8 @@ pub struct Appliance {
     pub state: PathBuf,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What `./x run` printed up to its last line.
+    pub printed: String,
     process: Option<Stopped>,
     _folder: TempDir,
 }
@@ -131,7 +134,7 @@ impl Appliance {
         let folder = tempfile::tempdir()?;
         let state = folder.path().join("state");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(1)));
-        let mut appliance = Self { state, address, process: None, _folder: folder };
+        let mut appliance = Self { state, address, printed: String::new(), process: None, _folder: folder };
         appliance.run().await?;
         Ok(appliance)
     }
@@ -168,18 +171,37 @@ impl Appliance {
         loop {
             let mut line = String::new();
             if lines.read_line(&mut line)? == 0 {
-                return Err(io::Error::other(format!("./x run ended:\n{seen}")));
+                return Err(io::Error::other(format!("./x run ended:\n{seen}\n{}", self.log())));
             }
             seen.push_str(&line);
             if line.starts_with("Ready") {
                 break;
             }
         }
+        self.printed = seen;
         std::thread::spawn(move || {
             let mut rest = Vec::new();
             let _ = lines.read_to_end(&mut rest);
         });
         Ok(())
+    }
+
+    /// What all its processes have logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.state.join("log")).unwrap_or_default()
+    }
+
+    /// Kills every process of it at once, without warning.
+    pub fn kill_everything(&mut self) {
+        let state = self.state.to_string_lossy().into_owned();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse() else { continue };
+            let arguments = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&arguments).contains(&state) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+        self.process = None;
     }
 
     /// Stops everything in order.
@@ -235,4 +257,195 @@ impl Appliance {
 pub fn errors(body: &Value) -> String {
     let texts = body.get("errors").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     texts.collect::<Vec<_>>().join("; ")
+}
+
+/// The daemon alone: a file on disk, one custodian, plain HTTP on loopback, an audit file.
+pub struct Plain {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Made by init.
+    pub root_token: String,
+    unseal_key: String,
+    folder: TempDir,
+    data: PathBuf,
+    audit: PathBuf,
+    process: Option<Stopped>,
+}
+
+impl Plain {
+    /// Starts, initialises and unseals one.
+    pub async fn start() -> io::Result<Self> {
+        Self::make(None, None, "").await
+    }
+
+    /// The same with the audit file in `folder`.
+    pub async fn with_audit_in(folder: &Path) -> io::Result<Self> {
+        Self::make(None, Some(folder), "").await
+    }
+
+    /// The same with the data in `folder`, and more lines in the storage stanza.
+    pub async fn with_data_in(folder: &Path, storage: &str) -> io::Result<Self> {
+        Self::make(Some(folder), None, storage).await
+    }
+
+    async fn make(data: Option<&Path>, audit: Option<&Path>, storage: &str) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = data.unwrap_or(folder.path()).join("data");
+        let audit = audit.unwrap_or(folder.path()).join("audit.log");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(1)));
+        let configuration = format!(
+            "storage \"redb\" {{\n  path = {data:?}\n  {storage}\n}}\n\
+             listener \"tcp\" {{\n  address = \"{address}\"\n  tls_disable = true\n}}\n\
+             audit \"file\" \"log\" {{\n  options {{\n    file_path = {audit:?}\n  }}\n}}\n"
+        );
+        fs::write(folder.path().join("strongroom.hcl"), configuration)?;
+        let (root_token, unseal_key) = (String::new(), String::new());
+        let mut server = Self { address, root_token, unseal_key, folder, data, audit, process: None };
+        server.launch()?;
+        let init = serde_json::json!({"secret_shares": 1, "secret_threshold": 1});
+        let made = server.insist("PUT", "sys/init", &init).await?;
+        let text = |at: &str| made.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+        server.root_token = text("/root_token");
+        server.unseal_key = text("/keys/0");
+        server.unseal().await?;
+        Ok(server)
+    }
+
+    /// Starts it (again) and unseals it.
+    pub async fn run(&mut self) -> io::Result<()> {
+        self.launch()?;
+        self.unseal().await
+    }
+
+    fn launch(&mut self) -> io::Result<()> {
+        self.process = None;
+        let log = fs::File::create(self.folder.path().join("log"))?;
+        let child = Command::new(binary("strongroom"))
+            .arg("server")
+            .arg(format!("-config={}", self.folder.path().join("strongroom.hcl").display()))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        self.process = Some(Stopped(child));
+        Ok(())
+    }
+
+    async fn unseal(&mut self) -> io::Result<()> {
+        let key = serde_json::json!({"key": self.unseal_key});
+        self.insist("PUT", "sys/unseal", &key).await?;
+        wait_until_active(&mut self.client()).await
+    }
+
+    /// Asks until there is an answer: the listener needs a moment. An end of the process is an error.
+    async fn insist(&mut self, method: &str, path: &str, body: &Value) -> io::Result<Value> {
+        let end = Instant::now() + PATIENCE;
+        let mut client = self.client();
+        loop {
+            if let Ok(answer) = client.send(method, path, Some(body)).await {
+                return match answer.status {
+                    200 => Ok(answer.body),
+                    status => {
+                        Err(io::Error::other(format!("{path}: {status} {}\n{}", answer.body, self.log())))
+                    }
+                };
+            }
+            let ended =
+                self.process.as_mut().is_some_and(|process| !matches!(process.0.try_wait(), Ok(None)));
+            if ended || Instant::now() > end {
+                return Err(io::Error::other(format!("the server does not answer:\n{}", self.log())));
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A client with the root token.
+    pub fn client(&self) -> Client {
+        Client::plain(self.address, &self.root_token)
+    }
+
+    /// Kills it without warning.
+    pub fn kill(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.0.kill();
+            let _ = process.0.wait();
+        }
+        self.process = None;
+    }
+
+    /// Stops it in order.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// What it has logged since its last start.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// The audit file.
+    pub fn audit_log(&self) -> String {
+        fs::read_to_string(&self.audit).unwrap_or_default()
+    }
+
+    /// The file of the store.
+    pub fn data_file(&self) -> PathBuf {
+        if self.data.is_dir() {
+            let files = fs::read_dir(&self.data).into_iter().flatten().flatten().map(|entry| entry.path());
+            return files
+                .max_by_key(|file| fs::metadata(file).map(|m| m.len()).unwrap_or(0))
+                .unwrap_or_default();
+        }
+        self.data.clone()
+    }
+}
+
+/// A file system of a few bytes, for what happens when it is full. Needs root.
+pub struct SmallFilesystem(TempDir);
+
+impl SmallFilesystem {
+    /// With room for `bytes`.
+    pub fn new(bytes: u64) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "strongroom-test"])
+            .arg(folder.path())
+            .status()?;
+        if status.success() { Ok(Self(folder)) } else { Err(io::Error::other("mount failed")) }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Fills it to the last byte.
+    pub fn fill(&self) -> io::Result<()> {
+        self.fill_but(0)
+    }
+
+    /// Fills it, but for `bytes`.
+    pub fn fill_but(&self, bytes: u64) -> io::Result<()> {
+        let free = nix::sys::statvfs::statvfs(self.path())?;
+        let free = free.blocks_available().saturating_mul(free.fragment_size());
+        let file = fs::File::create(self.path().join("ballast"))?;
+        let block = vec![0_u8; 4096];
+        for _ in 0..free.saturating_sub(bytes) / 4096 {
+            if io::Write::write_all(&mut &file, &block).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the ballast out again.
+    pub fn empty(&self) -> io::Result<()> {
+        fs::remove_file(self.path().join("ballast"))
+    }
+}
+
+impl Drop for SmallFilesystem {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
 }

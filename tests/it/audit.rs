@@ -1,0 +1,124 @@
+//! The audit log: a line before every effect, through two hundred kills; and no effect where the log refuses.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use strongroom_tests::process::{Plain, errors};
+
+/// Kills of the story below.
+const KILLS: usize = 200;
+
+/// What the log says was asked for: the paths of its request lines. A line that was cut is not a line.
+fn asked(log: &str) -> BTreeSet<String> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let requests = lines.filter(|line| line["type"] == "request");
+    requests.filter_map(|line| line["request"]["path"].as_str().map(str::to_owned)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_sigkill_at_200_points_no_committed_write_is_without_its_line() {
+    let mut server = Plain::start().await.unwrap();
+    server.client().send("POST", "sys/mounts/kv", Some(&json!({"type": "kv"}))).await.unwrap();
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    for round in 0..KILLS {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut load = Vec::new();
+        for worker in 0..4 {
+            let (mut client, stop, acknowledged) = (server.client(), stop.clone(), acknowledged.clone());
+            load.push(tokio::spawn(async move {
+                for number in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let path = format!("kv/r{round}-w{worker}-{number}");
+                    match client.send("POST", &path, Some(&json!({"v": "w"}))).await {
+                        Ok(answer) if answer.status == 204 => {
+                            _ = acknowledged.fetch_add(1, Ordering::Relaxed)
+                        }
+                        _ => return,
+                    }
+                }
+            }));
+        }
+        // Uneven on purpose: from the first request on to some tens of commits.
+        tokio::time::sleep(Duration::from_micros((round as u64 * 7919) % 23_000)).await;
+        server.kill();
+        stop.store(true, Ordering::Relaxed);
+        for worker in load {
+            worker.await.unwrap();
+        }
+        server.run().await.unwrap();
+    }
+    let listed = server.client().send("LIST", "kv", None).await.unwrap();
+    let committed: Vec<String> = listed.body["data"]["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| format!("kv/{}", key.as_str().unwrap()))
+        .collect();
+    let asked = asked(&server.audit_log());
+    let without: Vec<&String> = committed.iter().filter(|path| !asked.contains(*path)).collect();
+    println!("{KILLS} kills, {} writes committed", committed.len());
+    assert!(without.is_empty(), "committed without a line: {without:?}");
+    let acknowledged = acknowledged.load(Ordering::Relaxed);
+    assert!(
+        committed.len() as u64 >= acknowledged,
+        "{} of {acknowledged} acknowledged writes are there",
+        committed.len()
+    );
+    assert!(acknowledged > 200, "there was load: {acknowledged}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_request_leaves_a_line_and_no_secret() {
+    let server = Plain::start().await.unwrap();
+    let mut nobody = server.client();
+    nobody.token = "hvs.not-a-token".into();
+    let refused =
+        nobody.send("POST", "sys/mounts/sneaky", Some(&json!({"type": "kv-canary"}))).await.unwrap();
+    assert_eq!(refused.status, 403);
+    nobody.token.clear();
+    assert_eq!(nobody.send("GET", "sys/policies/acl/default", None).await.unwrap().status, 403);
+    let log = server.audit_log();
+    let asked = asked(&log);
+    assert!(asked.contains("sys/mounts/sneaky") && asked.contains("sys/policies/acl/default"), "{log}");
+    assert!(log.contains("permission denied"), "{log}");
+    for secret in ["not-a-token", "kv-canary", server.root_token.as_str()] {
+        assert!(!log.contains(secret), "{secret} stands in the log");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_log_refuses_nothing_has_an_effect() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: a small file system for the log needs root");
+        return;
+    }
+    let small = strongroom_tests::process::SmallFilesystem::new(256 * 1024).unwrap();
+    let mut server = Plain::with_audit_in(small.path()).await.unwrap();
+    let mut client = server.client();
+    client.send("POST", "sys/mounts/kv", Some(&json!({"type": "kv"}))).await.unwrap();
+    client.send("POST", "kv/before", Some(&json!({"v": "w"}))).await.unwrap();
+    small.fill().unwrap();
+    // What still fits into the last block of the log may go through; then nothing does.
+    let mut refused = Vec::new();
+    for number in 0..200 {
+        let path = format!("kv/after-{number}");
+        let answer = client.send("POST", &path, Some(&json!({"v": "w"}))).await.unwrap();
+        if answer.status >= 500 {
+            assert!(errors(&answer.body).contains("audit"), "{}", answer.body);
+            refused.push(path);
+        }
+    }
+    assert!(refused.len() > 100, "only {} were refused", refused.len());
+    assert!(client.send("GET", "kv/before", None).await.unwrap().status >= 500, "a read is an effect, too");
+    small.empty().unwrap();
+    assert_eq!(client.send("GET", "kv/before", None).await.unwrap().status, 200, "it goes on by itself");
+    for path in refused {
+        assert_eq!(client.send("GET", &path, None).await.unwrap().status, 404, "{path} had an effect");
+    }
+    server.stop();
+}
