@@ -1,7 +1,7 @@
 //! Every step of hardening cannot be undone, so that each is taken in a child: this test binary, started again for the
 //! one test that asked.
 
-#![allow(clippy::unwrap_used)] // the lint spares tests, not the functions that they share
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // the lint spares tests, not the functions that they share
 
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
