@@ -1,0 +1,283 @@
+//! From an event to the sinks.
+//!
+//! Nothing here is locked while a line is made; a sink is locked for its own write(2). Two lines of a KV read cost a
+//! few hashes (token and accessor are hashed once for both) and two writes.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use strongroom_types::Clock;
+
+use crate::line::{self, RequestLine, Style};
+use crate::sync::Rounds;
+use crate::{AuditError, Event, ResponseEvent, Salt, SinkConfig, outbox};
+
+/// Writes each line to every sink.
+pub struct Broker {
+    pub(crate) shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    infos: Vec<SinkInfo>,
+}
+
+/// What the sinks and the syncing of them have in common.
+pub(crate) struct Shared {
+    pub(crate) outlets: Vec<Outlet>,
+    pub(crate) rounds: Rounds,
+    report: Report,
+}
+
+/// A sink, its salt, and how it has been doing.
+pub(crate) struct Outlet {
+    pub(crate) config: SinkConfig,
+    salt: Salt,
+    /// Whether it has taken a line that no sync covers.
+    pub(crate) dirty: AtomicBool,
+    /// The highest ticket whose line it has not taken.
+    pub(crate) missed: AtomicU64,
+    /// Whether its last write or sync failed: so that a change is reported once.
+    failing: AtomicBool,
+}
+
+/// Is told once when a sink begins to refuse (with the cause), and once when it takes lines again.
+pub type Report = Box<dyn Fn(&str, Option<&io::Error>) + Send + Sync>;
+
+/// A sink as `sys/audit` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkInfo {
+    /// Without a slash.
+    pub name: String,
+    /// `file`, …
+    pub kind: &'static str,
+    /// For people.
+    pub description: String,
+    /// As they stand in the configuration.
+    pub options: BTreeMap<String, String>,
+}
+
+/// How many texts are hashed for one line.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of a request (`max_request_json_strings`).
+    pub request_strings: usize,
+    /// Of an answer: far more, because a long list is nobody's fault.
+    pub response_strings: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { request_strings: 1000, response_strings: 1_000_000 }
+    }
+}
+
+/// A request whose line has been accepted.
+pub struct Audited {
+    shared: Arc<Shared>,
+    ticket: u64,
+    /// One for each sink, in order.
+    lines: Vec<Accepted>,
+}
+
+struct Accepted {
+    made: RequestLine,
+    taken: bool,
+}
+
+impl Broker {
+    /// No sinks: auditing is off, everything passes. Tickets count from `first_ticket` (at least 1), which must be above
+    /// those of all rows that are still in the outbox.
+    pub fn new(sinks: Vec<(SinkConfig, Salt)>, clock: Arc<dyn Clock>, first_ticket: u64) -> Self {
+        let outlets: Vec<Outlet> =
+            sinks.into_iter().map(|(config, salt)| Outlet::new(config, salt)).collect();
+        let infos = outlets.iter().map(|outlet| SinkInfo::of(&outlet.config)).collect();
+        let rounds = Rounds::new(first_ticket.max(1), outlets.len());
+        let shared = Arc::new(Shared { outlets, rounds, report: Box::new(|_, _| {}) });
+        Self { shared, clock, limits: Limits::default(), infos }
+    }
+
+    /// The same broker with other limits.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same broker, telling `report` about sinks. To be called before it is shared.
+    pub fn with_report(mut self, report: Report) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.report = report;
+        }
+        self
+    }
+
+    /// The sinks, in the order of the configuration.
+    pub fn sinks(&self) -> &[SinkInfo] {
+        &self.infos
+    }
+
+    /// What the log of `sink` holds for `text`; `None` if there is no such sink.
+    pub fn hash(&self, sink: &str, text: &str) -> Option<String> {
+        let outlet = self.shared.outlets.iter().find(|outlet| outlet.config.name == sink)?;
+        Some(outlet.salt.hash(text.as_bytes()))
+    }
+
+    /// Writes the line that comes before the effect: of a request that may go on, or of one that is refused
+    /// ([`Event::error`]). On an error there must be no effect.
+    ///
+    /// A request with too many texts gets a line too, without its data.
+    pub fn before(&self, event: &Event<'_>) -> Result<Audited, AuditError> {
+        let now = self.clock.now();
+        let limit = self.limits.request_strings;
+        let too_many = AuditError::TooManyStrings { limit };
+        let mut over = false;
+        let mut lines = Vec::with_capacity(self.shared.outlets.len());
+        for outlet in &self.shared.outlets {
+            let style = outlet.style();
+            let made = line::request(&style, now, event, limit, None).or_else(|_| {
+                over = true;
+                line::request(&style, now, event, limit, Some(&too_many.to_string()))
+            });
+            lines.push(Accepted { made: made.map_err(|_| too_many.clone())?, taken: false });
+        }
+        let ticket = self.take(&mut lines)?;
+        if over {
+            return Err(too_many);
+        }
+        Ok(Audited { shared: self.shared.clone(), ticket, lines })
+    }
+
+    /// Gives each sink its line, under a new ticket.
+    fn take(&self, lines: &mut [Accepted]) -> Result<u64, AuditError> {
+        let rounds = &self.shared.rounds;
+        // Held by many at once; a sync waits for it, so that it knows which tickets are written.
+        let _writing = rounds.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let ticket = rounds.next.fetch_add(1, Ordering::SeqCst);
+        let mut causes = Vec::new();
+        for (outlet, line) in self.shared.outlets.iter().zip(lines.iter_mut()) {
+            match self.shared.write(outlet, &line.made.line) {
+                Ok(()) => line.taken = true,
+                Err(cause) => {
+                    outlet.missed.fetch_max(ticket, Ordering::SeqCst);
+                    causes.push((outlet, cause));
+                }
+            }
+        }
+        if lines.iter().any(|line| line.taken) || lines.is_empty() {
+            Ok(ticket)
+        } else {
+            Err(refused(&causes))
+        }
+    }
+
+    /// Writes the line that comes before the answer. On an error the answer must be withheld; what was committed stays.
+    ///
+    /// `event` is the one that [`Broker::before`] was given; its data is not looked at again.
+    pub fn after(
+        &self,
+        audited: &Audited,
+        event: &Event<'_>,
+        response: &ResponseEvent<'_>,
+    ) -> Result<(), AuditError> {
+        let now = self.clock.now();
+        let limit = self.limits.response_strings;
+        let mut causes = Vec::new();
+        let mut taken = self.shared.outlets.is_empty();
+        for (outlet, of_request) in self.shared.outlets.iter().zip(&audited.lines) {
+            let body = of_request.made.line.get(of_request.made.body.clone()).unwrap_or_default();
+            let line = line::response(&outlet.style(), now, body, event, response, limit)
+                .map_err(|_| AuditError::TooManyStrings { limit })?;
+            match self.shared.write(outlet, &line) {
+                Ok(()) => taken = true,
+                Err(cause) => causes.push((outlet, cause)),
+            }
+        }
+        if taken { Ok(()) } else { Err(refused(&causes)) }
+    }
+
+    /// Opens every sink anew, after its log was rotated (SIGHUP).
+    pub fn reopen(&self) -> Result<(), AuditError> {
+        let reopened = self
+            .shared
+            .outlets
+            .iter()
+            .filter_map(|outlet| Some((outlet, outlet.config.sink.reopen().err()?)));
+        let causes: Vec<_> = reopened.collect();
+        if causes.is_empty() { Ok(()) } else { Err(AuditError::Reopen { causes: list(&causes) }) }
+    }
+}
+
+impl Audited {
+    /// Tells it from all other requests; ascending.
+    pub fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
+    /// What to commit with the effect, so that the line outlives a crash; `None` when auditing is off. It is as secret as
+    /// the log, and belongs behind the barrier.
+    pub fn outbox_row(&self) -> Option<Vec<u8>> {
+        let lines = self.shared.outlets.iter().zip(&self.lines).filter(|(_, line)| line.taken);
+        let lines: Vec<_> =
+            lines.map(|(outlet, line)| outbox::Line::of(&outlet.config, &line.made.line)).collect();
+        if lines.is_empty() { None } else { Some(outbox::encode(&lines)) }
+    }
+}
+
+impl Shared {
+    /// Gives a line to one sink, and reports if that changes how the sink is doing.
+    pub(crate) fn write(&self, outlet: &Outlet, line: &[u8]) -> io::Result<()> {
+        let written = outlet.config.sink.write(line);
+        self.note(outlet, written.as_ref().err());
+        if written.is_ok() {
+            outlet.dirty.store(true, Ordering::SeqCst);
+            self.rounds.wake();
+        }
+        written
+    }
+
+    /// Reports a change.
+    pub(crate) fn note(&self, outlet: &Outlet, cause: Option<&io::Error>) {
+        if outlet.failing.load(Ordering::Relaxed) != cause.is_some()
+            && outlet.failing.swap(cause.is_some(), Ordering::Relaxed) != cause.is_some()
+        {
+            (self.report)(&outlet.config.name, cause);
+        }
+    }
+}
+
+impl Outlet {
+    fn new(config: SinkConfig, salt: Salt) -> Self {
+        let (dirty, failing) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { config, salt, dirty, missed: AtomicU64::new(0), failing }
+    }
+
+    fn style(&self) -> Style<'_> {
+        Style {
+            salt: &self.salt,
+            raw: self.config.log_raw,
+            hash_accessors: self.config.hmac_accessor,
+            elide_lists: self.config.elide_list_responses,
+        }
+    }
+}
+
+impl SinkInfo {
+    fn of(config: &SinkConfig) -> Self {
+        Self {
+            name: config.name.clone(),
+            kind: config.sink.kind(),
+            description: config.description.clone(),
+            options: config.options.clone(),
+        }
+    }
+}
+
+fn list(causes: &[(&Outlet, io::Error)]) -> String {
+    let causes: Vec<String> =
+        causes.iter().map(|(outlet, cause)| format!("{}: {cause}", outlet.config.name)).collect();
+    causes.join("; ")
+}
+
+pub(crate) fn refused(causes: &[(&Outlet, io::Error)]) -> AuditError {
+    AuditError::Refused { causes: list(causes) }
+}

@@ -1,0 +1,71 @@
+//! JSON, written straight into the buffer that goes to the sink.
+
+use serde::Serialize;
+
+/// An object that is being written: `{` is there, `}` comes with [`Object::end`].
+pub(crate) struct Object<'b> {
+    out: &'b mut Vec<u8>,
+    first: bool,
+}
+
+impl<'b> Object<'b> {
+    pub(crate) fn begin(out: &'b mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, first: true }
+    }
+
+    /// Goes on with an object that already has members and no `}` yet.
+    pub(crate) fn go_on(out: &'b mut Vec<u8>) -> Self {
+        Self { out, first: false }
+    }
+
+    /// The buffer, behind `"key":`, for one value.
+    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        if !self.first {
+            self.out.push(b',');
+        }
+        self.first = false;
+        push(self.out, key);
+        self.out.push(b':');
+        self.out
+    }
+
+    pub(crate) fn put(&mut self, key: &str, value: impl Serialize) {
+        push(self.key(key), value);
+    }
+
+    /// Left out if empty, as clients know it.
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
+        if !text.is_empty() {
+            self.put(key, text);
+        }
+    }
+
+    /// Left out if empty.
+    pub(crate) fn texts(&mut self, key: &str, texts: &[String]) {
+        if !texts.is_empty() {
+            self.put(key, texts);
+        }
+    }
+
+    /// Left out if 0.
+    pub(crate) fn number(&mut self, key: &str, number: impl Into<i128>) {
+        let number = number.into();
+        if number != 0 {
+            self.put(key, number);
+        }
+    }
+
+    pub(crate) fn end(self) {
+        self.out.push(b'}');
+    }
+}
+
+/// `value` as JSON. What is written here, texts and numbers and maps of them with text keys, cannot fail.
+pub(crate) fn push(out: &mut Vec<u8>, value: impl Serialize) {
+    let before = out.len();
+    if serde_json::to_writer(&mut *out, &value).is_err() {
+        out.truncate(before);
+        out.extend_from_slice(b"null");
+    }
+}
