@@ -1,5 +1,13 @@
 //! The tests of the whole, in one binary: `./x test` builds everything first and hands over the folder.
 
+// All of it is test code, also what stands outside of the test functions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 #![allow(clippy::disallowed_methods)] // tests start processes and look at the clock
 
 mod architecture;
