@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strongroom_barrier::Reader;
+use strongroom_barrier::{BarrierError, Entry, Name, Reader};
 use strongroom_types::id::{MountId, NamespaceId};
-use strongroom_types::{Entropy, JsonMap, NoEntropy, Operation, Secret, Timestamp};
+use strongroom_types::{Entropy, JsonMap, NoEntropy, Operation, Refusal, Secret, Timestamp};
 
 use crate::Field;
 use crate::field::FieldType;
@@ -82,11 +82,55 @@ impl Call {
     pub fn get<T: FieldType>(&self, field: &Field<T>) -> Option<T> {
         field.of(&self.fields)
     }
+
+    /// Whether the body says null for the field: in a merge patch that takes it back, while everywhere else null is
+    /// the same as absent.
+    pub fn is_null<T: FieldType>(&self, field: &Field<T>) -> bool {
+        let body: Option<JsonMap> = serde_json::from_slice(self.raw.expose()).ok();
+        body.is_some_and(|body| body.get(field.spec().name).is_some_and(serde_json::Value::is_null))
+    }
 }
 
 impl Cx {
+    /// The record `name`.
+    pub fn get(&self, name: &Name) -> Result<Option<Entry>, Refusal> {
+        self.view.get(name).map_err(refusal)
+    }
+
+    /// The names directly below `parent` that `call` asks for: in order of their bytes, after its `after`, at most
+    /// its `limit`. A name that has others below it ends in `/`, and stands beside the same name without one if that
+    /// is a record too.
+    pub fn list(&self, parent: &Name, call: &Call) -> Result<Vec<String>, Refusal> {
+        self.view.list(parent, call.after.as_deref(), call.limit).map_err(refusal)
+    }
+
+    /// The paths of all records below `parent` that `call` asks for: likewise in order, after its `after`, at most
+    /// its `limit`.
+    pub fn scan(&self, parent: &Name, call: &Call) -> Result<Vec<String>, Refusal> {
+        let mut paths = Vec::new();
+        let visit = &mut |segments: &[String]| {
+            paths.push(segments.join("/"));
+            true
+        };
+        self.view.walk(parent, visit).map_err(refusal)?;
+        paths.sort_unstable();
+        if let Some(after) = &call.after {
+            paths.retain(|path| path > after);
+        }
+        paths.truncate(call.limit.unwrap_or(usize::MAX));
+        Ok(paths)
+    }
+
     /// `N` random bytes.
     pub fn random<const N: usize>(&self) -> Result<[u8; N], NoEntropy> {
         self.entropy.draw()
+    }
+}
+
+/// What the client is told when a read fails: never what or where.
+fn refusal(error: BarrierError) -> Refusal {
+    match error {
+        BarrierError::Sealed => Refusal::sealed(),
+        other => Refusal::fault(format_args!("{other:?}")),
     }
 }

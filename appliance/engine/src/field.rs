@@ -22,20 +22,32 @@ pub struct FieldSpec {
     pub clear_in_audit: bool,
 }
 
+impl FieldSpec {
+    /// Stands for every key that is not declared: in the table of an endpoint that takes any object (KV v1), so that
+    /// nothing in it is unrecognized.
+    pub const REST: Self =
+        Self { name: "*", help: "Any other key, as it comes.", kind: Kind::Any, clear_in_audit: false };
+
+    /// Whether this is [`FieldSpec::REST`].
+    pub fn is_rest(&self) -> bool {
+        self.name == Self::REST.name
+    }
+}
+
 /// What a field is converted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Text; numbers and booleans are taken as text.
+    /// Text; numbers are taken as text, booleans as `1` and `0`.
     Text,
-    /// A whole number, or text that is one.
+    /// A whole number, or text that is one; empty text is 0.
     Int,
     /// A boolean, or `true`, `false`, `1`, `0` and their like as text.
     Bool,
     /// An object.
     Map,
-    /// An object whose values become text.
+    /// An object whose values become text; or `k=v`, or an array of those.
     KvPairs,
-    /// A duration.
+    /// A duration; empty text is 0.
     Seconds,
     /// An array of texts, or one text with commas.
     TextList,
@@ -130,7 +142,7 @@ field_type!(KvPairs, KvPairs, |v| {
 /// Converts the declared fields of `given` in place; nulls of declared fields are removed, other keys stay
 /// as they came. A field that cannot be converted is the client's mistake.
 pub fn convert(fields: &[FieldSpec], given: &mut JsonMap) -> Result<(), Refusal> {
-    for field in fields {
+    for field in fields.iter().filter(|field| !field.is_rest()) {
         let Some(value) = given.get_mut(field.name) else { continue };
         if value.is_null() {
             given.remove(field.name);
@@ -171,11 +183,8 @@ impl Kind {
             Self::Int => int(value).map(Value::from),
             Self::Bool => boolean(value).map(Value::from),
             Self::Map => value.is_object().then(|| value.clone()),
-            Self::Seconds => text(value).and_then(|t| parse_duration(&t)).map(Value::from),
-            Self::KvPairs => {
-                let pairs = value.as_object()?.iter();
-                pairs.map(|(k, v)| Some((k.clone(), Value::from(text(v)?)))).collect::<Option<JsonMap>>().map(Value::from)
-            }
+            Self::Seconds => duration(value).map(Value::from),
+            Self::KvPairs => pairs(value).map(Value::from),
             Self::TextList => list(value, |item| text(item).map(Value::from)),
             Self::IntList => list(value, |item| int(item).map(Value::from)),
         }
@@ -186,9 +195,33 @@ fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Bool(truth) => Some(if *truth { "1" } else { "0" }.to_owned()),
         _ => None,
     }
+}
+
+/// In nanoseconds. A bare number counts seconds.
+fn duration(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) if text.is_empty() => Some(0),
+        Value::String(text) => parse_duration(text),
+        Value::Number(_) => int(value)?.checked_mul(1_000_000_000),
+        _ => None,
+    }
+}
+
+fn pairs(value: &Value) -> Option<JsonMap> {
+    match value {
+        Value::Object(map) => map.iter().map(|(k, v)| Some((k.clone(), Value::from(text(v)?)))).collect(),
+        Value::Array(items) => items.iter().map(|item| pair(item.as_str()?)).collect(),
+        Value::String(text) => [pair(text)].into_iter().collect(),
+        _ => None,
+    }
+}
+
+/// `k=v`.
+fn pair(text: &str) -> Option<(String, Value)> {
+    text.split_once('=').map(|(key, value)| (key.to_owned(), Value::from(value)))
 }
 
 fn int(value: &Value) -> Option<i64> {
@@ -196,6 +229,7 @@ fn int(value: &Value) -> Option<i64> {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
         Value::String(text) if text.is_empty() => Some(0),
         Value::String(text) => text.trim().parse().ok(),
+        Value::Bool(truth) => Some(i64::from(*truth)),
         _ => None,
     }
 }
@@ -251,7 +285,8 @@ mod tests {
 
     #[test]
     fn text_is_taken_for_what_it_says() {
-        let map = given(json!({"n": "7", "b": "true", "d": "1h", "l": "a, b", "v": "2", "m": {"k": 1}})).unwrap();
+        let map =
+            given(json!({"n": "7", "b": "true", "d": "1h", "l": "a, b", "v": "2", "m": {"k": 1}})).unwrap();
         assert_eq!(N.of(&map), Some(7));
         assert_eq!(B.of(&map), Some(true));
         assert_eq!(D.of(&map).unwrap().secs(), 3600);
@@ -261,11 +296,55 @@ mod tests {
     }
 
     #[test]
+    fn every_form_that_clients_send_is_taken() {
+        let map =
+            given(json!({"n": "", "b": 1, "d": "", "l": 3, "v": [1, "2"], "m": ["a=1", "b=x=y"]})).unwrap();
+        assert_eq!(N.of(&map), Some(0));
+        assert_eq!(B.of(&map), Some(true));
+        assert_eq!(D.of(&map).unwrap().nanos, 0);
+        assert_eq!(L.of(&map).unwrap(), ["3"]);
+        assert_eq!(V.of(&map).unwrap(), [1, 2]);
+        assert_eq!(M.of(&map).unwrap().0, [("a".into(), "1".into()), ("b".into(), "x=y".into())]);
+        let map = given(json!({"n": true, "b": "", "d": 90, "l": "", "v": 7, "m": "a=b"})).unwrap();
+        assert_eq!(N.of(&map), Some(1));
+        assert_eq!(B.of(&map), Some(false));
+        assert_eq!(D.of(&map).unwrap().secs(), 90);
+        assert_eq!(L.of(&map).unwrap(), Vec::<String>::new());
+        assert_eq!(V.of(&map).unwrap(), [7]);
+        assert_eq!(M.of(&map).unwrap().0, [("a".into(), "b".into())]);
+    }
+
+    #[test]
+    fn numbers_are_not_rounded() {
+        let map = given(json!({"n": 9_007_199_254_740_993_i64})).unwrap();
+        assert_eq!(N.of(&map), Some(9_007_199_254_740_993));
+        let exact: JsonMap = serde_json::from_str(r#"{"n": 2.0, "d": 1e3}"#).unwrap();
+        let map = given(Value::from(exact)).unwrap();
+        assert_eq!(N.of(&map), Some(2));
+        assert_eq!(D.of(&map).unwrap().secs(), 1000);
+        for body in [r#"{"n": 9007199254740993.0}"#, r#"{"n": 1e30}"#, r#"{"n": 99999999999999999999}"#] {
+            assert!(given(serde_json::from_str(body).unwrap()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
     fn null_is_absent_and_nonsense_is_refused() {
         let map = given(json!({"n": null, "other": null})).unwrap();
         assert_eq!(N.of(&map), None);
         assert!(map.contains_key("other"));
-        for body in [json!({"n": "x"}), json!({"n": 1.5}), json!({"b": "perhaps"}), json!({"d": "soon"}), json!({"v": ["x"]}), json!({"m": "x"})] {
+        for body in [
+            json!({"n": "x"}),
+            json!({"n": 1.5}),
+            json!({"n": [1]}),
+            json!({"b": "perhaps"}),
+            json!({"d": "soon"}),
+            json!({"d": true}),
+            json!({"l": {}}),
+            json!({"l": [[]]}),
+            json!({"v": ["x"]}),
+            json!({"m": "x"}),
+            json!({"m": {"k": []}}),
+        ] {
             assert!(given(body).is_err());
         }
     }

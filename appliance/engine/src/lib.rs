@@ -4,16 +4,27 @@
 //! route's handler reads through the [`Cx`] it is lent and returns an [`Outcome`]. It never commits, never
 //! sees core, never sees another mount. Core, the OpenAPI document, the CLI's help and the tests read the
 //! same table.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`route`] | [`Route`], [`Endpoint`], [`Handler`], [`Outcome`]: the table and what a handler returns |
+//! | [`field`] | typed fields of a body or a query: declared once, converted and checked before a handler runs |
+//! | [`cx`] | [`Cx`] and [`Call`]: what a handler is lent, what it is asked |
+//! | [`record`] | records as JSON behind one byte of shape |
+//! | [`openapi`] | the OpenAPI document, from the tables |
+//! | `testing` (feature `testing`) | a mount in memory, and the suite that every engine passes |
 
 pub mod cx;
 pub mod field;
 pub mod openapi;
+pub mod record;
 pub mod route;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use cx::{Caller, Call, Cx, MountInfo, MountOptions};
+pub use cx::{Call, Caller, Cx, MountInfo, MountOptions};
 pub use field::{Field, FieldSpec, Kind, KvPairs, Seconds};
-pub use route::{Body, Endpoint, Handler, Outcome, Param, ParamKind, Route, Table};
+pub use route::{Body, Endpoint, Handler, Outcome, Param, ParamKind, Route, Run, Table};
 
 pub use strongroom_barrier::{Entry, Name, Reader, Write};
 pub use strongroom_types::{Entropy, JsonMap, Operation, Refusal, Reply};

@@ -1,6 +1,6 @@
 //! Static route tables: an engine's or `sys/`'s whole surface, as data.
 
-use strongroom_types::{BoxFuture, Operation, Refusal, Reply};
+use strongroom_types::{BoxFuture, JsonMap, Operation, Refusal, Reply};
 
 use crate::{Call, Cx, FieldSpec, Write};
 
@@ -104,6 +104,65 @@ impl Outcome {
     }
 }
 
+/// A handler that does not wait.
+pub type Run = fn(&Cx, &Call) -> Result<Outcome, Refusal>;
+
+impl Endpoint<Handler> {
+    /// GET; `fields` are in the query.
+    pub const fn read(summary: &'static str, fields: &'static [FieldSpec], run: Run) -> Self {
+        Self { operation: Operation::Read, summary, fields, body: Body::None, run: Handler::Inline(run) }
+    }
+
+    /// POST and PUT.
+    pub const fn write(summary: &'static str, fields: &'static [FieldSpec], run: Run) -> Self {
+        Self { operation: Operation::Update, summary, fields, body: Body::Json, run: Handler::Inline(run) }
+    }
+
+    /// PATCH.
+    pub const fn patch(summary: &'static str, fields: &'static [FieldSpec], run: Run) -> Self {
+        Self {
+            operation: Operation::Patch,
+            summary,
+            fields,
+            body: Body::MergePatch,
+            run: Handler::Inline(run),
+        }
+    }
+
+    /// DELETE.
+    pub const fn delete(summary: &'static str, run: Run) -> Self {
+        Self {
+            operation: Operation::Delete,
+            summary,
+            fields: &[],
+            body: Body::None,
+            run: Handler::Inline(run),
+        }
+    }
+
+    /// LIST. The request's `after` and `limit` are in the [`Call`].
+    pub const fn list(summary: &'static str, run: Run) -> Self {
+        Self {
+            operation: Operation::List,
+            summary,
+            fields: &[],
+            body: Body::None,
+            run: Handler::Blocking(run),
+        }
+    }
+
+    /// SCAN: as a list, but of everything below.
+    pub const fn scan(summary: &'static str, run: Run) -> Self {
+        Self {
+            operation: Operation::Scan,
+            summary,
+            fields: &[],
+            body: Body::None,
+            run: Handler::Blocking(run),
+        }
+    }
+}
+
 impl<H> Route<H> {
     /// A route with nothing special; use with struct update syntax.
     pub const BASE: Self = Self {
@@ -163,6 +222,29 @@ impl<H> Route<H> {
         rest.is_empty().then_some(values)
     }
 
+    /// `reply` with the warnings that `given` (the body's keys; on reads, the query's) deserves: keys that no endpoint
+    /// of this route declares, and keys that the path has already given. Only an answer with a body can carry them;
+    /// a 204 stays one. Core calls this once, after the handler.
+    pub fn warn_about(&self, given: &JsonMap, reply: Reply) -> Reply {
+        let mut declared = self.endpoints.iter().flat_map(|endpoint| endpoint.fields);
+        if !matches!(reply, Reply::Logical(_)) || given.is_empty() || declared.any(FieldSpec::is_rest) {
+            return reply;
+        }
+        let in_path = |key: &str| self.params.iter().any(|param| param.name == key);
+        let is_known = |key: &str| {
+            let fields = self.endpoints.iter().flat_map(|endpoint| endpoint.fields);
+            in_path(key) || fields.into_iter().any(|field| field.name == key)
+        };
+        let keys = |wanted: &dyn Fn(&str) -> bool| {
+            given.keys().map(String::as_str).filter(|key| wanted(key)).collect::<Vec<_>>().join(" ")
+        };
+        let warn = |reply: Reply, text: &str, keys: String| {
+            if keys.is_empty() { reply } else { reply.with_warning(format!("{text}: [{keys}]")) }
+        };
+        let reply = warn(reply, UNRECOGNIZED, keys(&|key| !is_known(key)));
+        warn(reply, REPLACED, keys(&|key| in_path(key)))
+    }
+
     fn value(&self, name: &'static str, raw: &str) -> (&'static str, String) {
         let kind = self.params.iter().find(|p| p.name == name).map_or(ParamKind::Exact, |p| p.kind);
         match kind {
@@ -172,6 +254,10 @@ impl<H> Route<H> {
     }
 }
 
+const UNRECOGNIZED: &str = "Endpoint ignored these unrecognized parameters";
+const REPLACED: &str = "Endpoint replaced the value of these parameters with the values captured from the \
+                        endpoint's path";
+
 /// The route of `table` for `path`, and its parameters. Earlier routes win: literal ones stand first.
 pub fn find<'t, H>(table: &'t [Route<H>], path: &str) -> Option<(&'t Route<H>, Vec<(&'static str, String)>)> {
     table.iter().find_map(|route| Some((route, route.matches(path)?)))
@@ -180,9 +266,48 @@ pub fn find<'t, H>(table: &'t [Route<H>], path: &str) -> Option<(&'t Route<H>, V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     const PATH: Param = Param { name: "path", help: "", kind: ParamKind::Exact };
     const NAME: Param = Param { name: "name", help: "", kind: ParamKind::Folded };
+
+    const KNOWN: crate::Field<i64> = crate::Field::new("known", "");
+    const WRITE: Endpoint<()> = Endpoint {
+        operation: Operation::Update,
+        summary: "",
+        fields: &[KNOWN.spec()],
+        body: Body::Json,
+        run: (),
+    };
+    const ANY: Endpoint<()> = Endpoint { fields: &[FieldSpec::REST], ..WRITE };
+
+    fn warnings(
+        endpoints: &'static [Endpoint<()>],
+        given: serde_json::Value,
+        reply: Reply,
+    ) -> Option<Vec<String>> {
+        let route = Route { endpoints, ..route("data/{path*}") };
+        match route.warn_about(given.as_object().unwrap(), reply) {
+            Reply::Logical(logical) => Some(logical.warnings),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn keys_that_do_nothing_are_warned_about() {
+        let reply = || Reply::data(json!({}));
+        let given = || json!({"b": 1, "a": 1, "known": 1, "path": "x"});
+        assert_eq!(
+            warnings(&[WRITE], given(), reply()).unwrap(),
+            [
+                "Endpoint ignored these unrecognized parameters: [a b]",
+                "Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [path]",
+            ]
+        );
+        assert!(warnings(&[WRITE], json!({"known": 1}), reply()).unwrap().is_empty());
+        assert!(warnings(&[WRITE, ANY], given(), reply()).unwrap().is_empty());
+        assert_eq!(warnings(&[WRITE], given(), Reply::Empty), None);
+    }
 
     fn route(path: &'static str) -> Route<()> {
         Route { path, params: &[PATH, NAME], ..Route::BASE }
@@ -197,7 +322,10 @@ mod tests {
         assert_eq!(route("roles/{name}").matches("roles/AdMin"), Some(vec![("name", "admin".into())]));
         assert_eq!(route("roles/{name}").matches("roles/a/b"), None);
         assert_eq!(route("roles/{name}/id").matches("roles/a/id"), Some(vec![("name", "a".into())]));
-        assert_eq!(route("mounts/{path*}/tune").matches("mounts/a/b/tune"), Some(vec![("path", "a/b".into())]));
+        assert_eq!(
+            route("mounts/{path*}/tune").matches("mounts/a/b/tune"),
+            Some(vec![("path", "a/b".into())])
+        );
         assert_eq!(route("mounts/{path*}/tune").matches("mounts/tune"), None);
         assert_eq!(route("mounts/{path*}/tune").matches("mounts/a/b"), None);
         assert_eq!(route("config").matches("config"), Some(vec![]));

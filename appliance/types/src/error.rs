@@ -16,6 +16,8 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// Answered beside the error: a KV v2 read of a deleted version is a 404 with its metadata.
     pub data: Option<JsonMap>,
+    /// For the server's log, once, where the answer leaves; never for the client.
+    pub cause: Option<String>,
 }
 
 /// The kinds of [`Refusal`]. The comment names the HTTP status.
@@ -54,7 +56,7 @@ pub enum Kind {
 impl Refusal {
     /// A refusal of `kind` with a text for the client.
     pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), data: None }
+        Self { kind, message: message.into(), data: None, cause: None }
     }
 
     /// 400.
@@ -80,6 +82,11 @@ impl Refusal {
     /// 500. `cause` goes to the server's log by the caller, never to the client.
     pub fn internal() -> Self {
         Self::new(Kind::Internal, "internal error")
+    }
+
+    /// 500 for `cause`, which the edge logs and the client never sees.
+    pub fn fault(cause: impl fmt::Display) -> Self {
+        Self { cause: Some(cause.to_string()), ..Self::internal() }
     }
 
     /// 503 with the exact text that clients compare.

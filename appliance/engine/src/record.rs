@@ -1,0 +1,75 @@
+//! Records: one byte that names their shape, then JSON.
+//!
+//! An engine whose records change gives the new shape a new number and reads both.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use strongroom_barrier::{Entry, Name};
+use strongroom_types::{Refusal, Secret};
+
+/// The name `prefix`, then the segments of the canonical path `path`. One that is too long to be stored is the
+/// client's mistake.
+pub fn name(prefix: &str, path: &str) -> Result<Name, Refusal> {
+    Name::below(prefix, path).map_err(|error| Refusal::bad_request(error.to_string()))
+}
+
+/// The record of `value` in shape `shape`.
+pub fn encode<T: Serialize>(shape: u8, value: &T) -> Result<Secret, Refusal> {
+    let mut record = vec![shape];
+    serde_json::to_writer(&mut record, value).map_err(Refusal::fault)?;
+    Ok(Secret::from(record))
+}
+
+/// The value of a record in shape `shape`. Any other shape is a fault of ours, or of a newer Strongroom.
+pub fn decode<T: DeserializeOwned>(shape: u8, entry: &Entry) -> Result<T, Refusal> {
+    match entry.value.expose().split_first() {
+        Some((found, json)) if *found == shape => serde_json::from_slice(json).map_err(|error| {
+            // The error's own text may quote the record.
+            Refusal::fault(format_args!(
+                "a record is not what it should be (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        }),
+        Some((found, _)) => Err(Refusal::fault(format_args!(
+            "a record has the unknown shape {found}: a newer Strongroom wrote it"
+        ))),
+        None => Err(Refusal::fault("a record is empty")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use strongroom_types::JsonMap;
+
+    fn entry(bytes: &[u8]) -> Entry {
+        Entry { value: Secret::copy_of(bytes), revision: Default::default() }
+    }
+
+    #[test]
+    fn numbers_come_back_as_they_were_written() {
+        let text = r#"{"a":9007199254740993,"b":1.0,"c":1e400,"d":123456789012345678901234567890}"#;
+        let map: JsonMap = serde_json::from_str(text).unwrap();
+        let record = encode(1, &map).unwrap();
+        assert_eq!(&record.expose()[1..], text.replace("1e400", "1e+400").as_bytes());
+        assert_eq!(decode::<JsonMap>(1, &entry(record.expose())).unwrap(), map);
+    }
+
+    #[test]
+    fn a_record_of_another_shape_is_a_fault_that_tells_no_secret() {
+        for bytes in [&b""[..], b"\x02{}", b"\x01{\"canary\": can", b"\x01\"canary\""] {
+            let refusal = decode::<JsonMap>(1, &entry(bytes)).map(|_| ()).unwrap_err();
+            assert_eq!(refusal.message, "internal error");
+            assert!(!refusal.cause.unwrap().contains("canary"));
+        }
+        assert_eq!(decode::<Value>(1, &entry(b"\x01{}")).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn names_that_are_too_long_are_refused() {
+        assert!(name("data", &"a/".repeat(300)).is_err());
+        assert_eq!(name("data", "a/b").unwrap().segments(), ["data", "a", "b"]);
+    }
+}
