@@ -145,11 +145,9 @@ impl Body {
     ///
     /// An error if an item of this key is not of that shape.
     pub fn blocks(&self, key: &str, labels: usize) -> Result<Vec<Block<'_>>, HclError> {
-        let mut found = Vec::new();
-        for item in self.items.iter().filter(|item| item.key == key) {
-            collect(&mut found, item, labels, &[], &item.value)?;
-        }
-        Ok(found)
+        let items = self.items.iter().filter(|item| item.key == key);
+        let blocks: Result<Vec<_>, _> = items.map(|item| item.blocks(labels)).collect();
+        Ok(blocks?.into_iter().flatten().collect())
     }
 }
 
@@ -186,6 +184,13 @@ impl Item {
     /// An error at this item's place.
     pub fn error(&self, what: impl Into<String>) -> HclError {
         HclError { line: self.line, column: self.column, what: what.into() }
+    }
+
+    /// The blocks with `labels` labels that this item holds; see [`Body::blocks`].
+    pub fn blocks(&self, labels: usize) -> Result<Vec<Block<'_>>, HclError> {
+        let mut found = Vec::new();
+        collect(&mut found, self, labels, &[], &self.value)?;
+        Ok(found)
     }
 
     /// The value as text, or an error that says where and what was expected.

@@ -1,0 +1,114 @@
+//! Configurations as operators write them, and their mistakes. `tests/config/good/NAME.warnings` and
+//! `tests/config/bad/NAME.problems` hold what is to be said, one a line, without the file's name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(name)
+}
+
+/// Each configuration of a folder, with the file of what is to be said about it.
+fn corpus(name: &str, said: &str) -> Vec<(PathBuf, String)> {
+    let files = files_of(&folder(name)).unwrap();
+    assert!(files.len() > 2, "the corpus is not there");
+    files.into_iter().map(|file| (file.clone(), fs::read_to_string(file.with_extension(said)).unwrap())).collect()
+}
+
+fn lines(file: &Path, remarks: &[report::Remark]) -> String {
+    let prefix = format!("{}:", file.display());
+    let line = |remark: &report::Remark| {
+        let text = remark.to_string();
+        format!("{}\n", text.strip_prefix(&prefix).expect("the file is named").trim_start())
+    };
+    remarks.iter().map(line).collect()
+}
+
+#[test]
+fn good_configurations_are_read_and_warned_about() {
+    for (file, expected) in corpus("good", "warnings") {
+        let (_, report) = load(std::slice::from_ref(&file)).unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!(lines(&file, &report.warnings), expected, "{}", file.display());
+    }
+}
+
+#[test]
+fn all_problems_of_a_file_are_named_with_their_places() {
+    let mut wrong = Vec::new();
+    for (file, expected) in corpus("bad", "problems") {
+        let report = load(std::slice::from_ref(&file)).expect_err("a mistake is refused");
+        let said = lines(&file, &report.problems);
+        if said != expected {
+            wrong.push(format!("{}\n{said}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "said otherwise:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_word_of_a_production_file_arrives() {
+    let (config, _) = load(&[folder("good/production.hcl")]).unwrap();
+    let [tls, plain, unix] = config.listeners.as_slice() else { panic!("three listeners") };
+    assert_eq!(
+        tls.at,
+        At::Tls {
+            address: "[::]:8200".parse().unwrap(),
+            cert: "/etc/strongroom/server.crt".into(),
+            key: "/etc/strongroom/server.key".into(),
+            min_version: TlsVersion::V12,
+        }
+    );
+    assert_eq!((tls.limits.request_size, tls.limits.request_duration), (1 << 20, 30));
+    assert_eq!(tls.limits.connections, MAX_CONNECTIONS);
+    assert_eq!(config.json, JsonLimits { depth: 20, members: MAX_JSON_MEMBERS });
+    assert_eq!(plain.at, At::Plain { address: "127.0.0.1:8202".parse().unwrap() });
+    assert_eq!(unix.at, At::Unix { path: "/run/strongroom/api.sock".into(), mode: 0o660 });
+    let reserve = Reserve { percent: RESERVE_PERCENT, bytes: 1 << 30 };
+    let path = PathBuf::from("/var/lib/strongroom/store.redb");
+    assert_eq!(config.storage, Storage::Redb { path, cache: 64 << 20, reserve });
+    let device = |kind, name: &str, socket: &str, key_id: &str, peer_uid| {
+        let (name, key_id) = (name.to_owned(), key_id.to_owned());
+        Seal::Device(Device { kind, name, socket: socket.into(), key_id, peer_uid, allow_same_uid: false })
+    };
+    assert_eq!(
+        config.seals,
+        [
+            device(DeviceKind::Pkcs11, "hsm", "/run/strongroom/hsm.sock", "strongroom-root", Some(901)),
+            device(DeviceKind::Tpm, "board", "/run/strongroom/tpm.sock", "root.2026", None),
+            Seal::Custodians { threshold: 2, shares: 5 },
+        ]
+    );
+    let [disk, console] = config.audit.as_slice() else { panic!("two sinks") };
+    assert_eq!(disk.target, AuditTarget::File("/var/log/strongroom/audit.log".into()));
+    assert_eq!((disk.mode, disk.description.as_str()), (0o644, "all of it"), "an audit file is never executable");
+    assert_eq!((&console.target, console.log_raw, console.hmac_accessor), (&AuditTarget::Stdout, false, true));
+    assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (3600, 768 * 3600));
+    assert_eq!(config.api_addr.as_deref(), Some("https://strongroom.example.com:8200"));
+    assert_eq!((config.node.as_str(), config.cluster_name.as_deref()), ("node-a", Some("prod")));
+}
+
+#[test]
+fn files_of_a_folder_add_up_in_order_and_the_last_word_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("10-listener.hcl", "listener \"tcp\" { tls_disable = true }\ncluster_name = \"a\"");
+    write("20-storage.json", r#"{"storage": {"inmem": {}}, "cluster_name": "b"}"#);
+    write("README", "not a configuration");
+    let (config, _) = load(&[folder.path().to_owned()]).unwrap();
+    assert_eq!((config.listeners.len(), config.storage), (1, Storage::Memory));
+    assert_eq!(config.cluster_name.as_deref(), Some("b"));
+
+    write("30-more.hcl", "listener \"unix\" { address = \"s\" }\nclustername = \"c\"");
+    let report = load(&[folder.path().to_owned()]).unwrap_err();
+    assert!(report.to_string().contains("30-more.hcl:2:1: unknown key \"clustername\""), "{report}");
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = load(&[folder.path().to_owned(), folder.path().join("none.hcl")]).unwrap_err().to_string();
+    assert!(report.contains("the folder has no .hcl or .json file"), "{report}");
+    assert!(report.contains("none.hcl: cannot be read"), "{report}");
+}

@@ -1,0 +1,2 @@
+backend "file" { path = "/opt/vault/data" }
+listener "tcp" { tls_disable = true }

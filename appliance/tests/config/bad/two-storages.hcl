@@ -1,0 +1,3 @@
+storage "inmem" {}
+backend "redb" { path = "a" }
+listener "tcp" { tls_disable = true }
