@@ -1,8 +1,29 @@
 //! What a key device can do, and the protocol in which the bridges offer it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`wire`] | the frames, drawn; the closed list of operations |
+//! | [`client`] | the daemon's side: a [`KeyDevice`] behind a socket |
+//! | [`server`] | a bridge's side |
+//! | [`bridge`] | what both bridges do alike as processes |
+//! | [`limits`] | how large anything may be |
+//! | [`mock`] | a device in memory, with faults on demand |
+//! | [`conformance`] | what every device must do |
 
+pub mod bridge;
+pub mod client;
+pub mod conformance;
 mod error;
+pub mod limits;
+pub mod mock;
+mod peer;
+pub mod server;
+mod transport;
+pub mod wire;
 
+pub use client::{Client, ClientOptions};
 pub use error::{DeviceError, DeviceErrorKind};
+pub use peer::PeerRule;
 
 use strongroom_types::{BoxFuture, Secret};
 
