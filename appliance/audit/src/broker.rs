@@ -171,6 +171,7 @@ impl Broker {
     }
 
     /// Writes the line that comes before the answer. On an error the answer must be withheld; what was committed stays.
+    /// An answer with too many texts gets a line too, without them.
     ///
     /// `event` is the one that [`Broker::before`] was given; its data is not looked at again.
     pub fn after(
@@ -181,18 +182,29 @@ impl Broker {
     ) -> Result<(), AuditError> {
         let now = self.clock.now();
         let limit = self.limits.response_strings;
+        let too_many = AuditError::TooManyStrings { limit };
+        let mut over = false;
         let mut causes = Vec::new();
         let mut taken = self.shared.outlets.is_empty();
         for (outlet, of_request) in self.shared.outlets.iter().zip(&audited.lines) {
             let body = of_request.made.line.get(of_request.made.body.clone()).unwrap_or_default();
-            let line = line::response(&outlet.style(), now, body, event, response, limit)
-                .map_err(|_| AuditError::TooManyStrings { limit })?;
-            match self.shared.write(outlet, &line) {
+            let style = outlet.style();
+            let line = line::response(&style, now, body, event, response, limit).or_else(|_| {
+                over = true;
+                let refusal = too_many.clone().into();
+                let withheld = ResponseEvent { answer: Err(&refusal), clear: response.clear };
+                line::response(&style, now, body, event, &withheld, limit)
+            });
+            match self.shared.write(outlet, &line.map_err(|_| too_many.clone())?) {
                 Ok(()) => taken = true,
                 Err(cause) => causes.push((outlet, cause)),
             }
         }
-        if taken { Ok(()) } else { Err(refused(&causes)) }
+        match (taken, over) {
+            (false, _) => Err(refused(&causes)),
+            (true, true) => Err(too_many),
+            (true, false) => Ok(()),
+        }
     }
 
     /// Opens every sink anew, after its log was rotated (SIGHUP).

@@ -35,6 +35,12 @@ impl<'a> Line<'a> {
     pub(crate) fn of(config: &'a SinkConfig, line: &'a [u8]) -> Self {
         Self { raw: config.log_raw, sink: &config.name, line }
     }
+
+    /// The line, with its end.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.line
+    }
 }
 
 pub(crate) fn encode(lines: &[Line<'_>]) -> Vec<u8> {
@@ -139,7 +145,7 @@ impl Broker {
 /// A sink while rows are restored to it.
 struct Restored<'b> {
     outlet: &'b Outlet,
-    /// Its last lines, by hash: a line is compared whole before it counts as there.
+    /// Its last lines.
     tail: HashSet<Vec<u8>>,
     written: usize,
 }

@@ -1,7 +1,8 @@
 //! For tests: a sink in memory, and the suite that every sink passes.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use crate::Sink;
 
@@ -58,6 +59,12 @@ impl MemorySink {
         self.state().syncs
     }
 
+    /// How many lines are synced.
+    pub fn synced_lines(&self) -> usize {
+        let state = self.state();
+        state.bytes.iter().take(state.synced).filter(|byte| **byte == b'\n').count()
+    }
+
     /// Loses what was not synced, as a power cut does.
     pub fn lose_unsynced(&self) {
         let mut state = self.state();
@@ -112,3 +119,90 @@ impl Sink for MemorySink {
 }
 
 const RESPONSE: &[u8] = br#""type":"response""#;
+
+/// What every sink that can be read back promises; the text says which promise `make`'s sinks break. Each call of `make`
+/// is to return an empty sink.
+pub fn conformance(make: &dyn Fn() -> Arc<dyn Sink>) -> Result<(), String> {
+    lines_are_kept_in_order(&*make())?;
+    tails_are_bounded(&*make())?;
+    nothing_is_lost_by_syncing_or_reopening(&*make())?;
+    writers_do_not_mix(&make())
+}
+
+fn lines_are_kept_in_order(sink: &dyn Sink) -> Result<(), String> {
+    let mut all = Vec::new();
+    // From one byte to far more than a pipe or a page holds.
+    for length in [1, 2, 100, 4096, 70_000, 1_000_000] {
+        let mut line = vec![b'x'; length - 1];
+        line.push(b'\n');
+        done("write", sink.write(&line))?;
+        all.extend_from_slice(&line);
+    }
+    let kept = done("tail", sink.tail(2 * all.len()))?;
+    ensure(kept == all, "the lines are not there as they were written")
+}
+
+fn tails_are_bounded(sink: &dyn Sink) -> Result<(), String> {
+    ensure(done("tail of nothing", sink.tail(10))?.is_empty(), "a new sink is not empty")?;
+    done("write", sink.write(b"first\n"))?;
+    done("write", sink.write(b"second\n"))?;
+    ensure(done("tail", sink.tail(0))?.is_empty(), "a tail of 0 bytes has some")?;
+    ensure(done("tail", sink.tail(4))? == b"ond\n", "a tail is not the last bytes")?;
+    ensure(done("tail", sink.tail(usize::MAX))? == b"first\nsecond\n", "the longest tail is not all there is")
+}
+
+fn nothing_is_lost_by_syncing_or_reopening(sink: &dyn Sink) -> Result<(), String> {
+    done("sync of nothing", sink.sync())?;
+    done("write", sink.write(b"one\n"))?;
+    done("sync", sink.sync())?;
+    done("sync again", sink.sync())?;
+    done("reopen", sink.reopen())?;
+    done("write after reopen", sink.write(b"two\n"))?;
+    ensure(done("tail", sink.tail(100))? == b"one\ntwo\n", "reopening what was not moved has lost lines")
+}
+
+fn writers_do_not_mix(sink: &Arc<dyn Sink>) -> Result<(), String> {
+    const WRITERS: u8 = 4;
+    const LINES: usize = 200;
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let sink = Arc::clone(sink);
+            thread::spawn(move || {
+                for length in 1..=LINES {
+                    let mut line = vec![b'a' + writer; length * 7];
+                    line.push(b'\n');
+                    done("write", sink.write(&line))?;
+                    if length % 50 == 0 {
+                        done("sync", sink.sync())?;
+                    }
+                }
+                Ok::<(), String>(())
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.join().map_err(|_| "a writer panicked".to_owned())??;
+    }
+    let all = done("tail", sink.tail(usize::MAX))?;
+    let lines: Vec<&[u8]> = all.split_inclusive(|byte| *byte == b'\n').collect();
+    ensure(lines.len() == usize::from(WRITERS) * LINES, "lines of several writers are missing")?;
+    let mut next = [1; WRITERS as usize];
+    for line in lines {
+        let writer = line.first().copied().unwrap_or_default().wrapping_sub(b'a');
+        let next = next.get_mut(usize::from(writer)).ok_or("a line begins with a foreign byte")?;
+        let (end, text) = line.split_last().ok_or("an empty line")?;
+        let whole =
+            *end == b'\n' && text.len() == *next * 7 && text.iter().all(|byte| *byte == b'a' + writer);
+        ensure(whole, "lines of several writers are mixed or out of order")?;
+        *next += 1;
+    }
+    Ok(())
+}
+
+fn done<T>(what: &str, result: io::Result<T>) -> Result<T, String> {
+    result.map_err(|cause| format!("{what}: {cause}"))
+}
+
+fn ensure(holds: bool, broken: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(broken.to_owned()) }
+}
