@@ -45,7 +45,10 @@ fn tcp(stanza: &mut Stanza<'_>) -> Option<At> {
         if !address.ip().is_loopback() {
             stanza.problem_at(
                 "tls_disable",
-                format!("tls_disable: plain HTTP is for loopback and Unix sockets only, not for {}", address.ip()),
+                format!(
+                    "tls_disable: plain HTTP is for loopback and Unix sockets only, not for {}",
+                    address.ip()
+                ),
             );
             return None;
         }

@@ -22,7 +22,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use load::{files_of, load};
+#[cfg(test)]
+use load::files_of;
+pub use load::load;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -21,7 +21,12 @@ pub fn read(kind: &str, stanza: &mut Stanza<'_>) -> Option<Seal> {
                 ("mechanism", "the bridge wraps with AES-GCM, and with nothing else"),
                 ("generate_key", "the key is made when it is not there"),
             ]);
-            stanza.ignored(&["hmac_key_label", "hmac_mechanism", "default_hmac_key_label", "force_rw_session"]);
+            stanza.ignored(&[
+                "hmac_key_label",
+                "hmac_mechanism",
+                "default_hmac_key_label",
+                "force_rw_session",
+            ]);
             device(DeviceKind::Pkcs11, stanza)
         }
         "tpm" => device(DeviceKind::Tpm, stanza),
@@ -50,10 +55,12 @@ fn device(kind: DeviceKind, stanza: &mut Stanza<'_>) -> Option<Seal> {
         true => Ok(text.to_owned()),
         false => Err("must have 1 to 64 characters of a-z 0-9 - _ .".into()),
     });
-    let socket = stanza.required_text("socket", &format!("write the path of the socket that {bridge} serves"));
+    let socket =
+        stanza.required_text("socket", &format!("write the path of the socket that {bridge} serves"));
     let peer_uid = stanza.integer("peer_uid", 0..=i64::from(u32::MAX - 1));
     stanza.ignored(&["priority"]);
-    stanza.refused(&[("disabled", "a keyslot is dropped by an operator, not by a line here; remove the line")]);
+    stanza
+        .refused(&[("disabled", "a keyslot is dropped by an operator, not by a line here; remove the line")]);
     Some(Seal::Device(Device {
         kind,
         name: name.unwrap_or_else(|| default_name.into()),

@@ -140,12 +140,21 @@ impl<'a> Stanza<'a> {
     }
 
     /// A text that `parse` understands, or says what is wrong with: "is no address: …".
-    pub fn parsed<T>(
-        &mut self,
-        key: &'a str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn parsed<T>(&mut self, key: &'a str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         self.read(key, |item| parse(item.text()?).map_err(|what| item.error(format!("{key} {what}"))))
+    }
+
+    /// All attributes, whatever their names: a table of texts.
+    pub fn pairs(&mut self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for item in self.body.items() {
+            self.known.push(&item.key);
+            match &item.value {
+                Value::Text(text) | Value::Number(text) => found.push((item.key.clone(), text.clone())),
+                _ => self.report.syntax(self.file, &item.error(format!("{} is not a text", cut(&item.key)))),
+            }
+        }
+        found
     }
 
     /// Whether the key is there.

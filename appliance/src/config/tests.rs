@@ -14,7 +14,10 @@ fn folder(name: &str) -> PathBuf {
 fn corpus(name: &str, said: &str) -> Vec<(PathBuf, String)> {
     let files = files_of(&folder(name)).unwrap();
     assert!(files.len() > 2, "the corpus is not there");
-    files.into_iter().map(|file| (file.clone(), fs::read_to_string(file.with_extension(said)).unwrap())).collect()
+    files
+        .into_iter()
+        .map(|file| (file.clone(), fs::read_to_string(file.with_extension(said)).unwrap()))
+        .collect()
 }
 
 fn lines(file: &Path, remarks: &[report::Remark]) -> String {
@@ -82,8 +85,15 @@ fn every_word_of_a_production_file_arrives() {
     );
     let [disk, console] = config.audit.as_slice() else { panic!("two sinks") };
     assert_eq!(disk.target, AuditTarget::File("/var/log/strongroom/audit.log".into()));
-    assert_eq!((disk.mode, disk.description.as_str()), (0o644, "all of it"), "an audit file is never executable");
-    assert_eq!((&console.target, console.log_raw, console.hmac_accessor), (&AuditTarget::Stdout, false, true));
+    assert_eq!(
+        (disk.mode, disk.description.as_str()),
+        (0o644, "all of it"),
+        "an audit file is never executable"
+    );
+    assert_eq!(
+        (&console.target, console.log_raw, console.hmac_accessor),
+        (&AuditTarget::Stdout, false, true)
+    );
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (3600, 768 * 3600));
     assert_eq!(config.api_addr.as_deref(), Some("https://strongroom.example.com:8200"));
     assert_eq!((config.node.as_str(), config.cluster_name.as_deref()), ("node-a", Some("prod")));

@@ -38,7 +38,8 @@ impl Draft {
                 self.storage = self.storage.take().or(read);
             });
         }
-        let mut json = self.json.take().unwrap_or(JsonLimits { depth: MAX_JSON_DEPTH, members: MAX_JSON_MEMBERS });
+        let mut json =
+            self.json.take().unwrap_or(JsonLimits { depth: MAX_JSON_DEPTH, members: MAX_JSON_MEMBERS });
         top.blocks("listener", 1, |labels, stanza| {
             self.listeners.extend(listener::read(labels.first().unwrap_or(&""), stanza, &mut json));
         });
@@ -70,10 +71,13 @@ impl Draft {
 
     fn values(&mut self, top: &mut Stanza<'_>) {
         last(&mut self.cluster_name, top.text("cluster_name"));
-        last(&mut self.node, top.parsed("node_id", |text| match text.len() {
-            1..=64 => Ok(text.to_owned()),
-            _ => Err("must have 1 to 64 bytes".into()),
-        }));
+        last(
+            &mut self.node,
+            top.parsed("node_id", |text| match text.len() {
+                1..=64 => Ok(text.to_owned()),
+                _ => Err("must have 1 to 64 bytes".into()),
+            }),
+        );
         last(&mut self.api_addr, top.parsed("api_addr", url));
         last(&mut self.cluster_addr, top.parsed("cluster_addr", url));
         last(&mut self.default_lease_ttl, top.seconds("default_lease_ttl"));
@@ -90,12 +94,17 @@ impl Draft {
     /// The whole, once all files are read; what is missing goes to `missing`.
     pub fn finish(self, mut missing: impl FnMut(&str)) -> Option<Config> {
         if !self.has_storage {
-            missing("there is no storage stanza; write: storage \"redb\" { path = \"/var/lib/strongroom/store.redb\" }");
+            missing(
+                "there is no storage stanza; write: storage \"redb\" { path = \"/var/lib/strongroom/store.redb\" }",
+            );
         }
         if self.listeners.is_empty() {
-            missing("there is no listener that can be used; write: listener \"tcp\" { address = \"127.0.0.1:8200\" … }");
+            missing(
+                "there is no listener that can be used; write: listener \"tcp\" { address = \"127.0.0.1:8200\" … }",
+            );
         }
-        let max_lease_ttl = self.max_lease_ttl.unwrap_or(MAX_LEASE_TTL.max(self.default_lease_ttl.unwrap_or(0)));
+        let max_lease_ttl =
+            self.max_lease_ttl.unwrap_or(MAX_LEASE_TTL.max(self.default_lease_ttl.unwrap_or(0)));
         Some(Config {
             listeners: self.listeners,
             storage: self.storage?,
@@ -183,7 +192,10 @@ fn foreign(top: &mut Stanza<'_>) {
         ("entropy", "randomness comes from the system's generator; remove the stanza"),
         ("kms_library", "vendor libraries are loaded by hsm-bridge alone; remove the stanza"),
         ("plugin", "engines are built in; remove the stanza"),
-        ("initialize", "self-initialisation is not done yet: run strongroom operator init once; remove the stanza"),
+        (
+            "initialize",
+            "self-initialisation is not done yet: run strongroom operator init once; remove the stanza",
+        ),
     ];
     top.refused(&INSTEAD);
 }
