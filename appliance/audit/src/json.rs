@@ -19,37 +19,50 @@ impl<'b> Object<'b> {
         Self { out, first: false }
     }
 
-    /// The buffer, behind `"key":`, for one value.
-    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
-        if !self.first {
-            self.out.push(b',');
-        }
-        self.first = false;
+    /// The buffer, behind `"key":`, for one value. The key is one of the format's own: nothing in it needs escaping.
+    pub(crate) fn key(&mut self, key: &'static str) -> &mut Vec<u8> {
+        self.comma();
+        self.out.push(b'"');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    /// The same for a key that came from elsewhere.
+    pub(crate) fn foreign_key(&mut self, key: &str) -> &mut Vec<u8> {
+        self.comma();
         push(self.out, key);
         self.out.push(b':');
         self.out
     }
 
-    pub(crate) fn put(&mut self, key: &str, value: impl Serialize) {
+    fn comma(&mut self) {
+        if !self.first {
+            self.out.push(b',');
+        }
+        self.first = false;
+    }
+
+    pub(crate) fn put(&mut self, key: &'static str, value: impl Serialize) {
         push(self.key(key), value);
     }
 
     /// Left out if empty, as clients know it.
-    pub(crate) fn text(&mut self, key: &str, text: &str) {
+    pub(crate) fn text(&mut self, key: &'static str, text: &str) {
         if !text.is_empty() {
             self.put(key, text);
         }
     }
 
     /// Left out if empty.
-    pub(crate) fn texts(&mut self, key: &str, texts: &[String]) {
+    pub(crate) fn texts(&mut self, key: &'static str, texts: &[String]) {
         if !texts.is_empty() {
             self.put(key, texts);
         }
     }
 
     /// Left out if 0.
-    pub(crate) fn number(&mut self, key: &str, number: impl Into<i128>) {
+    pub(crate) fn number(&mut self, key: &'static str, number: impl Into<i128>) {
         let number = number.into();
         if number != 0 {
             self.put(key, number);

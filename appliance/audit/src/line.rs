@@ -188,7 +188,7 @@ fn request_members(object: &mut Object<'_>, style: &Style<'_>, event: &Event<'_>
     if !event.headers.is_empty() {
         let mut headers = Object::begin(object.key("headers"));
         for header in event.headers {
-            let out = headers.key(header.name);
+            let out = headers.foreign_key(header.name);
             out.push(b'[');
             match header.hashed {
                 true => style.secret(out, header.value.as_bytes()),
@@ -253,7 +253,7 @@ impl Style<'_> {
     }
 
     /// Left out if empty.
-    fn accessor(&self, object: &mut Object<'_>, key: &str, accessor: &str) {
+    fn accessor(&self, object: &mut Object<'_>, key: &'static str, accessor: &str) {
         match accessor {
             "" => {}
             accessor if self.hash_accessors => self.secret(object.key(key), accessor.as_bytes()),
@@ -280,7 +280,7 @@ impl Texts<'_> {
     ) -> Result<(), TooManyStrings> {
         let mut object = Object::begin(out);
         for (key, value) in data {
-            let out = object.key(key);
+            let out = object.foreign_key(key);
             let count = match value {
                 Value::Array(items) => Some(items.len()),
                 Value::Object(members) => Some(members.len()),
@@ -323,7 +323,7 @@ impl Texts<'_> {
             Value::Object(members) => {
                 let mut object = Object::begin(out);
                 for (key, value) in members {
-                    self.value(object.key(key), value, is_named(clear_keys, key), clear_keys)?;
+                    self.value(object.foreign_key(key), value, is_named(clear_keys, key), clear_keys)?;
                 }
                 object.end();
             }
