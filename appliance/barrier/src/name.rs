@@ -6,6 +6,8 @@ use std::fmt;
 pub const MAX_SEGMENT: usize = 4000;
 /// Most segments of a name.
 pub const MAX_SEGMENTS: usize = 200;
+/// Longest name, in bytes of all its segments: twice the longest path. No key on disk is longer than 23 KiB.
+pub const MAX_NAME: usize = 16 * 1024;
 
 /// The name of a record within a [`crate::View`]: one or more segments, none empty.
 ///
@@ -29,7 +31,8 @@ impl Name {
         if segments.iter().any(String::is_empty) {
             return Err(NameError::Empty);
         }
-        if segments.len() > MAX_SEGMENTS || segments.iter().any(|s| s.len() > MAX_SEGMENT) {
+        let len: usize = segments.iter().map(String::len).sum();
+        if segments.len() > MAX_SEGMENTS || len > MAX_NAME || segments.iter().any(|s| s.len() > MAX_SEGMENT) {
             return Err(NameError::TooLong);
         }
         Ok(Self(segments))

@@ -1,18 +1,20 @@
 //! A handle on the records of one mount: it cannot reach any other.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use strongroom_store::{Batch, Expect, Revision, Snapshot};
+use strongroom_store::{Batch, Expect, Revision, Snapshot, Space};
 use strongroom_types::Secret;
+use strongroom_types::id::{MountId, NamespaceId};
 
-use crate::Name;
+use crate::keys::MountKeys;
+use crate::{Barrier, BarrierError, Minute, Name, Reader, frame, key};
 
 /// The records of one mount. Cheap to clone.
 #[derive(Clone)]
-pub struct View {}
-
-/// A view at one snapshot.
-pub struct Reader {}
+pub struct View {
+    keys: Arc<MountKeys>,
+}
 
 /// A decrypted record.
 pub struct Entry {
@@ -26,6 +28,9 @@ pub struct Entry {
 pub struct Write {
     /// Which record.
     pub name: Name,
+    /// The minute under which the record is ordered; `None` for an ordinary record, which is another one even if the
+    /// name is the same.
+    pub due: Option<Minute>,
     /// The new value; `None` deletes.
     pub value: Option<Secret>,
     /// The precondition.
@@ -35,12 +40,18 @@ pub struct Write {
 impl Write {
     /// A put without precondition.
     pub fn put(name: Name, value: impl Into<Secret>) -> Self {
-        Self { name, value: Some(value.into()), expect: Expect::Any }
+        Self { name, due: None, value: Some(value.into()), expect: Expect::Any }
     }
 
     /// A delete without precondition.
     pub fn delete(name: Name) -> Self {
-        Self { name, value: None, expect: Expect::Any }
+        Self { name, due: None, value: None, expect: Expect::Any }
+    }
+
+    /// The same, but of the record that is ordered under `minute`: see [`Reader::due`].
+    pub fn due(mut self, minute: Minute) -> Self {
+        self.due = Some(minute);
+        self
     }
 
     /// The same, but only if the record is still as it was when `seen` was read (`None`: still absent).
@@ -50,43 +61,49 @@ impl Write {
     }
 }
 
-/// Why the barrier did not do it.
-#[derive(Debug)]
-pub enum BarrierError {
-    /// The keys have been wiped.
-    Sealed,
-    /// A record does not decrypt: changed, moved, cut or foreign. Never ignored.
-    Damaged,
-    /// The store's error.
-    Store(strongroom_store::StoreError),
-}
-
 impl View {
+    /// The records of `mount`. Views of the same mount share their keys.
+    pub fn new(barrier: &Arc<Barrier>, namespace: NamespaceId, mount: MountId) -> Self {
+        Self { keys: barrier.lock_mounts().keys(barrier, namespace, mount) }
+    }
+
     /// This view at `snapshot`.
-    pub fn at(&self, _snapshot: Arc<dyn Snapshot>) -> Reader {
-        todo!()
+    pub fn at(&self, snapshot: Arc<dyn Snapshot>) -> Reader {
+        Reader { keys: Arc::clone(&self.keys), snapshot }
     }
 
     /// Encrypts `write` into `batch`.
-    pub fn seal(&self, _write: &Write, _batch: &mut Batch) -> Result<(), BarrierError> {
-        todo!()
+    pub fn seal(&self, write: &Write, batch: &mut Batch) -> Result<(), BarrierError> {
+        let keys = &self.keys;
+        let term = keys.term()?;
+        let key = store_key(keys, write.due, &write.name)?.ok_or(BarrierError::NoName)?;
+        let Some(value) = &write.value else {
+            batch.delete(Space::Cluster, key, write.expect);
+            return Ok(());
+        };
+        let associated = keys.associated(term, &key);
+        let entropy = &*keys.barrier.entropy;
+        let record = keys.with_data_key(term, |data_key| {
+            frame::seal(data_key, term, &associated, value.expose(), entropy)
+        })?;
+        keys.barrier.encryptions.fetch_add(1, Ordering::Relaxed);
+        batch.put(Space::Cluster, key, record, write.expect);
+        Ok(())
     }
 }
 
-impl Reader {
-    /// The record `name`.
-    pub fn get(&self, _name: &Name) -> Result<Option<Entry>, BarrierError> {
-        todo!()
+/// Where the record lies; `None` for the root, which is no record.
+pub(crate) fn store_key(
+    keys: &MountKeys,
+    due: Option<Minute>,
+    name: &Name,
+) -> Result<Option<Vec<u8>>, BarrierError> {
+    if name.segments().is_empty() {
+        return keys.check_unsealed().map(|()| None);
     }
-
-    /// The names directly below `parent`, in order of their bytes; a name that has others below it ends in `/`, and stands
-    /// beside the same name without one if that is a record too. Only those greater than `after`, at most `limit`.
-    pub fn list(&self, _parent: &Name, _after: Option<&str>, _limit: Option<usize>) -> Result<Vec<String>, BarrierError> {
-        todo!()
-    }
-
-    /// All records below `parent`, as the segments that follow it, in no particular order, to `visit`, which may stop by `false`.
-    pub fn walk(&self, _parent: &Name, _visit: &mut dyn FnMut(&[String]) -> bool) -> Result<(), BarrierError> {
-        todo!()
-    }
+    let prefix = match due {
+        None => key::record_prefix(keys.namespace, keys.mount),
+        Some(minute) => key::due_at(keys.namespace, keys.mount, minute),
+    };
+    keys.name_cipher()?.key(prefix, name).map(Some)
 }
