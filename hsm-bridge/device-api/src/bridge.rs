@@ -1,5 +1,6 @@
 //! What both bridges do alike as processes: say, harden, listen, stop, and keep a device's threads.
 
+pub mod flags;
 mod pool;
 
 use std::io::Write;
