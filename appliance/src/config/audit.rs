@@ -1,10 +1,9 @@
 //! `audit "file" "name"`: where audit lines go.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
+use super::Audit;
 use super::stanza::Stanza;
-use super::{Audit, AuditTarget};
 
 /// One audit stanza. Its settings stand in the stanza itself or in its `options` block; both is well.
 pub fn read(kind: &str, name: &str, stanza: &mut Stanza<'_>) -> Option<Audit> {
@@ -21,26 +20,10 @@ pub fn read(kind: &str, name: &str, stanza: &mut Stanza<'_>) -> Option<Audit> {
     }
     found.settings(stanza);
     stanza.blocks("options", 0, |_, options| found.settings(options));
-    let Some(path) = found.path.clone() else {
+    if found.path.is_none() {
         stanza.problem("path is missing: write the file, \"stdout\" or \"discard\"");
-        return None;
-    };
-    let target = match path.as_str() {
-        "stdout" => AuditTarget::Stdout,
-        "discard" => AuditTarget::Discard,
-        _ => AuditTarget::File(PathBuf::from(&path)),
-    };
-    Some(Audit {
-        kind: kind.into(),
-        name: name.into(),
-        description,
-        options: found.options(path),
-        target,
-        mode: found.mode.unwrap_or(0o600),
-        log_raw: found.log_raw.unwrap_or(false),
-        hmac_accessor: found.hmac_accessor.unwrap_or(true),
-        elide_list_responses: found.elide_list_responses.unwrap_or(false),
-    })
+    }
+    Some(Audit { kind: kind.into(), name: name.into(), description, options: found.options()? })
 }
 
 #[derive(Default)]
@@ -80,9 +63,9 @@ impl Found {
         ]);
     }
 
-    /// As `sys/audit` shows them: only what was written.
-    fn options(&self, path: String) -> BTreeMap<String, String> {
-        let mut options = BTreeMap::from([("file_path".to_owned(), path)]);
+    /// Only what was written.
+    fn options(&self) -> Option<BTreeMap<String, String>> {
+        let mut options = BTreeMap::from([("file_path".to_owned(), self.path.clone()?)]);
         if let Some(mode) = self.mode {
             options.insert("mode".into(), format!("{mode:04o}"));
         }
@@ -95,6 +78,6 @@ impl Found {
                 options.insert(name.into(), value.to_string());
             }
         }
-        options
+        Some(options)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
+
+use strongroom_http::{Limits, MinVersion};
 
 use super::stanza::{Stanza, parse_address};
-use super::{
-    API_PORT, At, HEAD_TIMEOUT, IDLE_TIMEOUT, JsonLimits, Limits, Listener, MAX_CONNECTIONS,
-    MAX_REQUEST_DURATION, MAX_REQUEST_SIZE, TlsVersion,
-};
+use super::{API_PORT, At, JsonLimits, Listener};
 
 /// One listener stanza of the type `kind`, and what it says of JSON, which counts for all listeners.
 pub fn read(kind: &str, stanza: &mut Stanza<'_>, json: &mut JsonLimits) -> Option<Listener> {
@@ -36,9 +36,9 @@ fn tcp(stanza: &mut Stanza<'_>) -> Option<At> {
     };
     let cert = stanza.path("tls_cert_file");
     let key = stanza.path("tls_key_file");
-    let min_version = stanza.parsed("tls_min_version", tls_version).unwrap_or(TlsVersion::V13);
-    let max_version = stanza.parsed("tls_max_version", tls_version).unwrap_or(TlsVersion::V13);
-    if max_version == TlsVersion::V12 {
+    let min_version = stanza.parsed("tls_min_version", tls_version).unwrap_or(MinVersion::Tls13);
+    let max_version = stanza.parsed("tls_max_version", tls_version).unwrap_or(MinVersion::Tls13);
+    if max_version == MinVersion::Tls12 {
         stanza.problem_at("tls_max_version", "tls_max_version: TLS 1.3 is always spoken; remove the line");
     }
     if stanza.flag("tls_disable").unwrap_or(false) {
@@ -75,27 +75,58 @@ fn unix(stanza: &mut Stanza<'_>) -> Option<At> {
     Some(At::Unix { path: PathBuf::from(path?), mode: mode.unwrap_or(0o600) })
 }
 
-fn tls_version(text: &str) -> Result<TlsVersion, String> {
+fn tls_version(text: &str) -> Result<MinVersion, String> {
     match text {
-        "tls12" => Ok(TlsVersion::V12),
-        "tls13" => Ok(TlsVersion::V13),
+        "tls12" => Ok(MinVersion::Tls12),
+        "tls13" => Ok(MinVersion::Tls13),
         _ => Err("must be \"tls12\" or \"tls13\": older versions are not spoken".into()),
     }
 }
 
 fn limits(stanza: &mut Stanza<'_>, json: &mut JsonLimits) -> Limits {
-    if let Some(depth) = stanza.integer("max_request_json_depth", 1..=1000) {
-        json.depth = depth;
+    set(&mut json.depth, stanza.count("max_request_json_depth", 1000));
+    set(&mut json.members, stanza.count("max_request_json_members", 10_000_000));
+    let mut limits = Limits::default();
+    set(&mut limits.connections, stanza.count("max_connections", 1_000_000));
+    set(&mut limits.connections_per_address, stanza.count("max_connections_per_address", 1_000_000));
+    set(&mut limits.requests, stanza.count("max_requests_in_flight", 1_000_000));
+    set(&mut limits.head_bytes, stanza.size("max_request_head_size", 8 << 10, 1 << 20));
+    set(&mut limits.headers, stanza.count("max_request_headers", 1000));
+    set(&mut limits.token_bytes, stanza.size("max_request_token_size", 64, 1 << 20));
+    set(&mut limits.body_bytes, stanza.size("max_request_size", 1 << 10, 1 << 30));
+    set(&mut limits.handshake_time, stanza.time("tls_handshake_timeout"));
+    set(&mut limits.head_time, stanza.time("http_read_header_timeout"));
+    set(&mut limits.body_time, stanza.time("http_read_timeout"));
+    set(&mut limits.idle_time, stanza.time("http_idle_timeout"));
+    set(&mut limits.request_time, stanza.time("max_request_duration"));
+    set(&mut limits.drain_time, stanza.time("drain_timeout"));
+    set(&mut limits.streams, stanza.count("max_http2_streams", 10_000).and_then(|n| u32::try_from(n).ok()));
+    set(&mut limits.pending_resets, stanza.count("max_http2_pending_resets", 10_000));
+    set(&mut limits.error_resets, stanza.count("max_http2_error_resets", 10_000));
+    limits
+}
+
+fn set<T>(limit: &mut T, wish: Option<T>) {
+    if let Some(wish) = wish {
+        *limit = wish;
     }
-    if let Some(members) = stanza.integer("max_request_json_members", 1..=10_000_000) {
-        json.members = members;
+}
+
+impl<'a> Stanza<'a> {
+    /// How many; at least one.
+    fn count(&mut self, key: &'a str, most: usize) -> Option<usize> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.integer(key, 1..=most).and_then(|count| usize::try_from(count).ok())
     }
-    Limits {
-        request_size: stanza.bytes("max_request_size", 1024..=1 << 30).unwrap_or(MAX_REQUEST_SIZE),
-        request_duration: stanza.seconds("max_request_duration").unwrap_or(MAX_REQUEST_DURATION),
-        connections: stanza.integer("max_connections", 1..=1_000_000).unwrap_or(MAX_CONNECTIONS),
-        head_timeout: stanza.seconds("http_read_header_timeout").unwrap_or(HEAD_TIMEOUT),
-        idle_timeout: stanza.seconds("http_idle_timeout").unwrap_or(IDLE_TIMEOUT),
+
+    /// How many bytes.
+    fn size(&mut self, key: &'a str, least: u64, most: u64) -> Option<usize> {
+        self.bytes(key, least..=most).and_then(|bytes| usize::try_from(bytes).ok())
+    }
+
+    /// How long.
+    fn time(&mut self, key: &'a str) -> Option<Duration> {
+        self.seconds(key).and_then(|secs| u64::try_from(secs).ok()).map(Duration::from_secs)
     }
 }
 
@@ -103,7 +134,6 @@ fn limits(stanza: &mut Stanza<'_>, json: &mut JsonLimits) -> Limits {
 fn foreign(stanza: &mut Stanza<'_>) {
     stanza.ignored(&[
         "cluster_address",
-        "http_read_timeout",
         "http_write_timeout",
         "max_json_depth",
         "max_json_string_value_length",

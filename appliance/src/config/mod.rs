@@ -30,26 +30,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Longest body of a request, in bytes.
-pub const MAX_REQUEST_SIZE: u64 = 32 << 20;
-/// Longest time a request may take, in seconds.
-pub const MAX_REQUEST_DURATION: i64 = 90;
+use strongroom_http::{Limits, MinVersion};
+use strongroom_store::Reserve;
+
 /// How deep the JSON of a request may be nested.
-pub const MAX_JSON_DEPTH: i64 = 100;
+pub const MAX_JSON_DEPTH: usize = 100;
 /// How many members and elements the JSON of a request may have, in all.
-pub const MAX_JSON_MEMBERS: i64 = 100_000;
-/// Connections at once, on one listener.
-pub const MAX_CONNECTIONS: i64 = 4096;
-/// Seconds until a connection must have sent its TLS hello and the head of its request.
-pub const HEAD_TIMEOUT: i64 = 10;
-/// Seconds after which a connection without a request is closed.
-pub const IDLE_TIMEOUT: i64 = 300;
+pub const MAX_JSON_MEMBERS: usize = 100_000;
 /// Cache of the store, in bytes.
-pub const STORE_CACHE: u64 = 16 << 20;
-/// Free space that writes leave, in percent of the disk.
-pub const RESERVE_PERCENT: u8 = 5;
-/// Free space that writes leave, in bytes: whichever is more.
-pub const RESERVE_BYTES: u64 = 256 << 20;
+pub const STORE_CACHE: usize = 16 << 20;
 /// Lifetime of a token or lease that asks for none: 32 days, in seconds.
 pub const DEFAULT_LEASE_TTL: i64 = 768 * 3600;
 /// Longest lifetime of a token or lease: 32 days, in seconds.
@@ -58,7 +47,7 @@ pub const MAX_LEASE_TTL: i64 = 768 * 3600;
 pub const API_PORT: u16 = 8200;
 
 /// What the server is told to be.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Config {
     /// At least one.
     pub listeners: Vec<Listener>,
@@ -80,8 +69,6 @@ pub struct Config {
     pub default_lease_ttl: i64,
     /// Seconds.
     pub max_lease_ttl: i64,
-    /// Whether `sys/raw` is there.
-    pub raw_storage_endpoint: bool,
     /// JSON nesting and members of a request.
     pub json: JsonLimits,
     /// Where the process id is written.
@@ -89,7 +76,7 @@ pub struct Config {
 }
 
 /// One address to listen on.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Listener {
     /// Where.
     pub at: At,
@@ -109,7 +96,7 @@ pub enum At {
         /// Private key, PEM.
         key: PathBuf,
         /// The oldest version that is spoken.
-        min_version: TlsVersion,
+        min_version: MinVersion,
     },
     /// HTTP, on loopback only.
     Plain {
@@ -125,37 +112,13 @@ pub enum At {
     },
 }
 
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsVersion {
-    /// 1.2
-    V12,
-    /// 1.3
-    V13,
-}
-
-/// What one listener accepts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Limits {
-    /// Bytes of a body.
-    pub request_size: u64,
-    /// Seconds.
-    pub request_duration: i64,
-    /// Connections at once.
-    pub connections: i64,
-    /// Seconds.
-    pub head_timeout: i64,
-    /// Seconds.
-    pub idle_timeout: i64,
-}
-
 /// What the JSON of a request may hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonLimits {
     /// Nested objects and arrays.
-    pub depth: i64,
+    pub depth: usize,
     /// Members and elements, in all.
-    pub members: i64,
+    pub members: usize,
 }
 
 /// Where the ciphertext is.
@@ -166,21 +129,12 @@ pub enum Storage {
         /// The file; its folder must be there.
         path: PathBuf,
         /// Bytes of cache.
-        cache: u64,
+        cache: usize,
         /// What writes leave free.
         reserve: Reserve,
     },
     /// Nowhere: it is gone when the process ends.
     Memory,
-}
-
-/// Free space that writes leave: whichever of the two is more.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Reserve {
-    /// Percent of the disk.
-    pub percent: u8,
-    /// Bytes.
-    pub bytes: u64,
 }
 
 /// One group of the keyslot that init makes.
@@ -232,27 +186,6 @@ pub struct Audit {
     pub name: String,
     /// For people.
     pub description: String,
-    /// As they are shown by `sys/audit`.
+    /// In Vault's words, as `sys/audit` shows them.
     pub options: BTreeMap<String, String>,
-    /// The file; `None` discards, `stdout` is the standard output.
-    pub target: AuditTarget,
-    /// Permissions of the file.
-    pub mode: u32,
-    /// Whether values are written in clear.
-    pub log_raw: bool,
-    /// Whether accessors are hashed.
-    pub hmac_accessor: bool,
-    /// Whether lists are left out.
-    pub elide_list_responses: bool,
-}
-
-/// Where audit lines go.
-#[derive(Debug, PartialEq)]
-pub enum AuditTarget {
-    /// A file.
-    File(PathBuf),
-    /// The standard output.
-    Stdout,
-    /// Nowhere.
-    Discard,
 }

@@ -58,6 +58,13 @@ fn device(kind: DeviceKind, stanza: &mut Stanza<'_>) -> Option<Seal> {
     let socket =
         stanza.required_text("socket", &format!("write the path of the socket that {bridge} serves"));
     let peer_uid = stanza.integer("peer_uid", 0..=i64::from(u32::MAX - 1));
+    let allow_same_uid = stanza.flag("allow_same_uid").unwrap_or(false);
+    if !stanza.has("peer_uid") && !allow_same_uid {
+        stanza.problem(format!(
+            "peer_uid is missing: write the number of the user that {bridge} runs as, or, in development, \
+             allow_same_uid = true"
+        ));
+    }
     stanza.ignored(&["priority"]);
     stanza
         .refused(&[("disabled", "a keyslot is dropped by an operator, not by a line here; remove the line")]);
@@ -67,7 +74,7 @@ fn device(kind: DeviceKind, stanza: &mut Stanza<'_>) -> Option<Seal> {
         socket: PathBuf::from(socket?),
         key_id: key_id.unwrap_or_else(|| "strongroom-root".into()),
         peer_uid: peer_uid.and_then(|uid| u32::try_from(uid).ok()),
-        allow_same_uid: stanza.flag("allow_same_uid").unwrap_or(false),
+        allow_same_uid,
     }))
 }
 

@@ -1,7 +1,9 @@
 //! `storage "…"`, and the older word `backend`.
 
+use strongroom_store::Reserve;
+
 use super::stanza::Stanza;
-use super::{RESERVE_BYTES, RESERVE_PERCENT, Reserve, STORE_CACHE, Storage};
+use super::{STORE_CACHE, Storage};
 
 const REDB: &str = "write: storage \"redb\" { path = \"/var/lib/strongroom/store.redb\" }";
 
@@ -48,10 +50,15 @@ fn redb(stanza: &mut Stanza<'_>) -> Option<Storage> {
     if path.is_none() && !stanza.has("path") {
         stanza.problem(format!("path is missing; {REDB}"));
     }
-    let cache = stanza.bytes("cache", 1 << 20..=1 << 36).unwrap_or(STORE_CACHE);
-    let percent = stanza.integer("reserve_percent", 0..=90);
-    let percent = percent.and_then(|percent| u8::try_from(percent).ok()).unwrap_or(RESERVE_PERCENT);
-    let bytes = stanza.bytes("reserve", 0..=1 << 50).unwrap_or(RESERVE_BYTES);
+    let cache = stanza.bytes("cache", 1 << 20..=1 << 36);
+    let cache = cache.and_then(|cache| usize::try_from(cache).ok()).unwrap_or(STORE_CACHE);
+    let mut reserve = Reserve::default();
+    if let Some(percent) = stanza.integer("reserve_percent", 0..=90).and_then(|p| u8::try_from(p).ok()) {
+        reserve.percent = percent;
+    }
+    if let Some(bytes) = stanza.bytes("reserve", 0..=1 << 50) {
+        reserve.at_least = bytes;
+    }
     stanza.ignored(&["max_parallel", "node_id", "performance_multiplier", "disable_mlock"]);
-    Some(Storage::Redb { path: path?, cache, reserve: Reserve { percent, bytes } })
+    Some(Storage::Redb { path: path?, cache, reserve })
 }

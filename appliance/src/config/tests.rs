@@ -60,15 +60,15 @@ fn every_word_of_a_production_file_arrives() {
             address: "[::]:8200".parse().unwrap(),
             cert: "/etc/strongroom/server.crt".into(),
             key: "/etc/strongroom/server.key".into(),
-            min_version: TlsVersion::V12,
+            min_version: MinVersion::Tls12,
         }
     );
-    assert_eq!((tls.limits.request_size, tls.limits.request_duration), (1 << 20, 30));
-    assert_eq!(tls.limits.connections, MAX_CONNECTIONS);
+    assert_eq!((tls.limits.body_bytes, tls.limits.request_time.as_secs()), (1 << 20, 30));
+    assert_eq!(tls.limits.connections, Limits::default().connections);
     assert_eq!(config.json, JsonLimits { depth: 20, members: MAX_JSON_MEMBERS });
     assert_eq!(plain.at, At::Plain { address: "127.0.0.1:8202".parse().unwrap() });
     assert_eq!(unix.at, At::Unix { path: "/run/strongroom/api.sock".into(), mode: 0o660 });
-    let reserve = Reserve { percent: RESERVE_PERCENT, bytes: 1 << 30 };
+    let reserve = Reserve { at_least: 1 << 30, ..Reserve::default() };
     let path = PathBuf::from("/var/lib/strongroom/store.redb");
     assert_eq!(config.storage, Storage::Redb { path, cache: 64 << 20, reserve });
     let device = |kind, name: &str, socket: &str, key_id: &str, peer_uid| {
@@ -79,21 +79,18 @@ fn every_word_of_a_production_file_arrives() {
         config.seals,
         [
             device(DeviceKind::Pkcs11, "hsm", "/run/strongroom/hsm.sock", "strongroom-root", Some(901)),
-            device(DeviceKind::Tpm, "board", "/run/strongroom/tpm.sock", "root.2026", None),
+            device(DeviceKind::Tpm, "board", "/run/strongroom/tpm.sock", "root.2026", Some(902)),
             Seal::Custodians { threshold: 2, shares: 5 },
         ]
     );
     let [disk, console] = config.audit.as_slice() else { panic!("two sinks") };
-    assert_eq!(disk.target, AuditTarget::File("/var/log/strongroom/audit.log".into()));
+    let options = |sink: &Audit| sink.options.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
+    assert_eq!(options(disk), ["file_path=/var/log/strongroom/audit.log", "mode=0644"], "never executable");
     assert_eq!(
-        (disk.mode, disk.description.as_str()),
-        (0o644, "all of it"),
-        "an audit file is never executable"
+        (disk.kind.as_str(), disk.name.as_str(), disk.description.as_str()),
+        ("file", "to-disk", "all of it")
     );
-    assert_eq!(
-        (&console.target, console.log_raw, console.hmac_accessor),
-        (&AuditTarget::Stdout, false, true)
-    );
+    assert_eq!(options(console), ["file_path=stdout", "log_raw=false"]);
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (3600, 768 * 3600));
     assert_eq!(config.api_addr.as_deref(), Some("https://strongroom.example.com:8200"));
     assert_eq!((config.node.as_str(), config.cluster_name.as_deref()), ("node-a", Some("prod")));

@@ -21,7 +21,6 @@ pub struct Draft {
     cluster_addr: Option<String>,
     default_lease_ttl: Option<i64>,
     max_lease_ttl: Option<i64>,
-    raw_storage_endpoint: Option<bool>,
     pid_file: Option<std::path::PathBuf>,
 }
 
@@ -82,7 +81,6 @@ impl Draft {
         last(&mut self.cluster_addr, top.parsed("cluster_addr", url));
         last(&mut self.default_lease_ttl, top.seconds("default_lease_ttl"));
         last(&mut self.max_lease_ttl, top.seconds("max_lease_ttl"));
-        last(&mut self.raw_storage_endpoint, top.flag("raw_storage_endpoint"));
         last(&mut self.pid_file, top.path("pid_file"));
         if let (Some(default), Some(max)) = (self.default_lease_ttl, self.max_lease_ttl)
             && default > max
@@ -116,7 +114,6 @@ impl Draft {
             cluster_addr: self.cluster_addr,
             default_lease_ttl: self.default_lease_ttl.unwrap_or(DEFAULT_LEASE_TTL.min(max_lease_ttl)),
             max_lease_ttl,
-            raw_storage_endpoint: self.raw_storage_endpoint.unwrap_or(false),
             json: self.json?,
             pid_file: self.pid_file,
         })
@@ -171,6 +168,7 @@ fn foreign(top: &mut Stanza<'_>) {
         "plugin_download_behavior",
         "post_unseal_trace_directory",
         "enable_post_unseal_trace",
+        "raw_storage_endpoint",
         "remove_irrevocable_lease_after",
         "reporting",
         "request_limiter",

@@ -39,6 +39,7 @@ seal "tpm" {
   name   = "board"
   socket = "/run/strongroom/tpm.sock"
   key_id = "root.2026"
+  peer_uid = 902
 }
 
 seal "shamir" {
