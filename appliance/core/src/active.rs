@@ -4,22 +4,24 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use strongroom_audit::Broker;
-use strongroom_barrier::{Barrier, Name, Reader, View, Write};
+use strongroom_barrier::{Barrier, Name, Reader, View, Write, plain};
 use strongroom_engine::{Engine, Entropy};
-use strongroom_store::{Snapshot, Store};
-use strongroom_types::id::{ClusterId, MountId, NamespaceId};
-use strongroom_types::{Clock, Refusal, Timestamp};
+use strongroom_store::{Snapshot, Space, Store};
+use strongroom_types::id::{MountId, NamespaceId};
+use strongroom_types::{Refusal, Timestamp};
 use tokio::sync::{Mutex, Notify};
 
-use crate::fault;
+use crate::clock::Floored;
+use crate::fault::{self, damaged};
+use crate::lifecycle::{ClusterRecord, SealFacts, Switch};
 use crate::mounts::MountTable;
 use crate::outbox::Outbox;
-use crate::perform::After;
+use crate::perform::{After, Work};
 use crate::policies::Policies;
-use crate::tokens::{Known, Tokens, UseLocks};
-use crate::{Parts, Settings};
+use crate::tokens::{Known, Revoked, Tokens, UseLocks};
+use crate::{Parts, Settings, audit_trail, log};
 
-/// The view of core's own records: mounts, policies, the audit salts.
+/// The view of core's own records: mounts, policies, the audit salts, the clock's floor.
 pub const SYSTEM: MountId = MountId(*b"strongroom/sys\0\0");
 /// The view of the tokens.
 pub const TOKENS: MountId = MountId(*b"strongroom/token");
@@ -31,13 +33,17 @@ pub const CUBBYHOLE: MountId = MountId(*b"strongroom/cubby");
 /// See the module.
 pub struct Active {
     /// Which cluster this is.
-    pub cluster: ClusterId,
+    pub cluster: ClusterRecord,
+    /// What the keyslot table says, verified.
+    pub facts: SealFacts,
     /// The one place that encrypts.
     pub barrier: Arc<Barrier>,
     /// The ciphertext.
     pub store: Arc<dyn Store>,
     /// Core's own records.
     pub system: View,
+    /// What tokens keep for themselves.
+    pub cubbyholes: View,
     /// Who answers which path.
     pub mounts: ArcSwap<MountTable>,
     /// Who may what.
@@ -49,53 +55,62 @@ pub struct Active {
     /// The audit log.
     pub audit: Arc<Broker>,
     /// Audit lines that are not synced yet.
-    pub outbox: Arc<Outbox>,
+    pub outbox: Outbox,
     /// What the operator chose.
     pub settings: Arc<Settings>,
     /// The kinds of engines there are.
     pub engines: &'static [&'static Engine],
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Time.
+    pub clock: Floored,
     /// Held by whoever changes the system's own tables.
     pub changes: Mutex<()>,
-    /// Notified when a request asks to seal.
-    pub seal_asked: Arc<Notify>,
-    clock: Arc<dyn Clock>,
+    /// Notified when there is something to sweep.
+    pub sweep: Notify,
+    switch: Arc<Switch>,
 }
 
 impl Active {
     /// Reads what is needed to answer requests: mounts and policies; never the secrets, tokens or leases.
-    pub fn load(
+    pub(crate) async fn load(
         parts: &Parts,
         barrier: Arc<Barrier>,
-        cluster: ClusterId,
-        seal_asked: Arc<Notify>,
+        facts: SealFacts,
+        switch: Arc<Switch>,
     ) -> Result<Arc<Self>, Refusal> {
-        let snapshot = parts.store.snapshot().map_err(fault::store)?;
         let view = |id| View::new(&barrier, NamespaceId::ROOT, id);
-        let system = view(SYSTEM);
+        let (system, tokens) = (view(SYSTEM), view(TOKENS));
+        let salts = audit_trail::salts(parts, &system).await?;
+        let snapshot = parts.store.snapshot().map_err(fault::store)?;
         let reader = system.at(snapshot.clone());
-        let tokens = view(TOKENS);
-        let token_reader = tokens.at(snapshot.clone());
-        let mounts = MountTable::load(&reader, &barrier, parts.engines, &parts.settings)?;
-        let audit = crate::audit_trail::broker(&reader, &parts.audit)?;
-        let outbox = Arc::new(Outbox::new(view(OUTBOX)));
-        outbox.restore(&audit, snapshot)?;
+        let outbox = Outbox::load(view(OUTBOX), snapshot.clone())?;
+        let audit = Broker::new(salts, parts.clock.clone(), outbox.next_ticket());
+        let audit = Arc::new(audit.with_report(Box::new(audit_trail::report)));
+        outbox.restore(&audit, snapshot.clone())?;
         Ok(Arc::new(Self {
-            cluster,
+            cluster: cluster(snapshot.as_ref())?,
+            facts,
             store: parts.store.clone(),
-            mounts: ArcSwap::from_pointee(mounts),
+            cubbyholes: view(CUBBYHOLE),
+            mounts: ArcSwap::from_pointee(MountTable::load(
+                &reader,
+                &barrier,
+                parts.engines,
+                &parts.settings,
+            )?),
             policies: Policies::load(&reader)?,
-            tokens: Tokens::load(tokens, &token_reader)?,
+            tokens: Tokens::load(tokens.clone(), &tokens.at(snapshot))?,
             use_locks: UseLocks::default(),
             audit,
             outbox,
             settings: parts.settings.clone(),
             engines: parts.engines,
             entropy: parts.entropy.clone(),
+            clock: Floored::load(parts.clock.clone(), &reader)?,
             changes: Mutex::default(),
-            seal_asked,
-            clock: parts.clock.clone(),
+            sweep: Notify::new(),
+            switch,
             system,
             barrier,
         }))
@@ -111,43 +126,57 @@ impl Active {
         self.store.snapshot().map_err(fault::store)
     }
 
-    /// Core's own records as they are now.
-    pub fn system_now(&self) -> Result<Reader, Refusal> {
-        Ok(self.system.at(self.snapshot()?))
-    }
-
-    /// What in memory follows from a commit.
-    pub fn follow(&self, after: &[After]) -> Result<(), Refusal> {
+    /// What in memory follows from a commit. An error here is a fault of the storage: what was committed stands, and
+    /// the next start reads it.
+    pub fn follow(&self, after: Vec<After>) -> Result<(), Refusal> {
         for step in after {
             match step {
                 After::Mounts => {
-                    let reader = self.system_now()?;
+                    let reader = self.system.at(self.snapshot()?);
                     let table = MountTable::load(&reader, &self.barrier, self.engines, &self.settings)?;
                     self.mounts.store(Arc::new(table));
                 }
-                After::Policies => self.policies.reload(&self.system_now()?)?,
-                After::Seal => self.seal_asked.notify_one(),
+                After::Policies => self.policies.reload(&self.system.at(self.snapshot()?))?,
+                After::Rotated(rotation) => {
+                    rotation.install();
+                    log::info(format_args!("a new term encrypts from here on"));
+                }
+                After::Sweep => self.sweep.notify_one(),
+                After::Seal => self.switch.wish_seal(),
             }
         }
         Ok(())
     }
 
-    /// What removes `known`, its descendants, and all that was in their cubbyholes.
-    pub fn revoke(&self, tokens: &Reader, known: &Known) -> Result<Vec<(View, Write)>, Refusal> {
-        self.removal(self.tokens.revoke_tree(tokens, known)?)
+    /// What ends `known`, its descendants, and all that was in their cubbyholes.
+    pub fn revoke(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
+        let revoked = self.tokens.revoke_tree(&self.tokens.view.at(snapshot.clone()), known)?;
+        self.removal(snapshot, revoked)
     }
 
     /// The same, but its children become orphans.
-    pub fn revoke_alone(&self, tokens: &Reader, known: &Known) -> Result<Vec<(View, Write)>, Refusal> {
-        self.removal(self.tokens.revoke_alone(tokens, known)?)
+    pub fn revoke_alone(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
+        let revoked = self.tokens.revoke_alone(&self.tokens.view.at(snapshot.clone()), known)?;
+        self.removal(snapshot, revoked)
     }
 
-    fn removal(&self, revoked: crate::tokens::Revoked) -> Result<Vec<(View, Write)>, Refusal> {
+    /// The writes of `revoked`, and those that empty the cubbyholes.
+    pub fn removal(&self, snapshot: &Arc<dyn Snapshot>, revoked: Revoked) -> Result<Work, Refusal> {
         let mut writes: Vec<_> = revoked.writes.into_iter().map(|w| (self.tokens.view.clone(), w)).collect();
-        let cubbyholes = View::new(&self.barrier, NamespaceId::ROOT, CUBBYHOLE);
-        let reader = cubbyholes.at(self.snapshot()?);
-        for key in revoked.keys {
-            let parent = Name::new([key]).map_err(fault::damaged)?;
+        writes.extend(self.empty_cubbyholes(snapshot, &revoked.keys)?);
+        Ok(Work::done(writes).then(revoked.more.then_some(After::Sweep)))
+    }
+
+    /// Removes what the tokens with these keys kept in their cubbyholes.
+    fn empty_cubbyholes(
+        &self,
+        snapshot: &Arc<dyn Snapshot>,
+        keys: &[String],
+    ) -> Result<Vec<(View, Write)>, Refusal> {
+        let reader: Reader = self.cubbyholes.at(snapshot.clone());
+        let mut writes = Vec::new();
+        for key in keys {
+            let parent = Name::new([key.as_str()]).map_err(damaged)?;
             let mut names = Vec::new();
             reader
                 .walk(&parent, &mut |rest| {
@@ -156,10 +185,16 @@ impl Active {
                 })
                 .map_err(fault::barrier)?;
             for segments in names {
-                let name = Name::new(segments).map_err(fault::damaged)?;
-                writes.push((cubbyholes.clone(), Write::delete(name)));
+                let name = Name::new(segments).map_err(damaged)?;
+                writes.push((self.cubbyholes.clone(), Write::delete(name)));
             }
         }
         Ok(writes)
     }
+}
+
+fn cluster(snapshot: &dyn Snapshot) -> Result<ClusterRecord, Refusal> {
+    let stored = snapshot.get(Space::Cluster, plain::CLUSTER).map_err(fault::store)?;
+    let stored = stored.ok_or_else(|| damaged("the cluster's record is missing: restore the storage"))?;
+    serde_json::from_slice(&stored.value).map_err(damaged)
 }

@@ -1,17 +1,15 @@
-//! One atomic batch: what the handler wants, the use of the token, the audit row.
+//! One atomic batch: what the handler wants, the use of the token, the audit row, the time.
 
 use std::sync::Arc;
 
 use strongroom_audit::Audited;
-use strongroom_barrier::{View, Write};
 use strongroom_store::{Batch, StoreError};
-use strongroom_types::reply::Logical;
-use strongroom_types::{Operation, Refusal, Reply, Request};
+use strongroom_types::{Refusal, Reply};
 
 use crate::active::Active;
 use crate::fault;
-use crate::perform::Work;
-use crate::stage::Authorized;
+use crate::perform::Outcome;
+use crate::stage::Bill;
 
 /// How a commit ended.
 pub enum Committed {
@@ -21,55 +19,68 @@ pub enum Committed {
     Conflict,
 }
 
-/// Commits `outcome`. A refusal drops its writes, but not the use of the token.
+/// Commits `outcome`, and does what in memory follows from it.
 pub async fn commit(
     active: &Arc<Active>,
-    request: &Request<Authorized>,
-    outcome: Result<Work, Refusal>,
+    outcome: Outcome,
+    bill: &Bill,
     audited: &Audited,
 ) -> Result<Committed, Refusal> {
-    let mut writes: Vec<(View, Write)> = Vec::new();
-    let (answer, after) = match outcome {
-        Ok(work) => {
-            writes.extend(work.writes);
-            (finish(request.head.operation, work.reply), work.after)
-        }
-        Err(refusal) => (Err(refusal), Vec::new()),
-    };
-    if let Some(asker) = &request.stage.asker {
-        active.tokens.spend(active, &asker.known, &mut writes)?;
-    }
-    if writes.is_empty() && after.is_empty() {
-        return Ok(Committed::Done(answer));
-    }
-    if !writes.is_empty() {
-        let mut batch = Batch::default();
+    let Outcome { answer, mut writes, sealed, after, snapshot } = outcome;
+    bill.pay(active, &snapshot, &mut writes)?;
+    drop(snapshot);
+    if !writes.is_empty() || !sealed.is_empty() {
+        let mut batch = sealed;
         for (view, write) in &writes {
             view.seal(write, &mut batch).map_err(fault::barrier)?;
         }
-        active.outbox.add(audited, &mut batch)?;
-        match active.store.commit(batch).await {
-            Ok(_) => active.outbox.committed(audited),
-            Err(StoreError::Conflict) => return Ok(Committed::Conflict),
-            Err(other) => return Err(fault::store(other)),
+        match durable(active, batch, audited).await {
+            Ok(()) => {}
+            Err(StoreOrRefusal::Store(StoreError::Conflict)) => return Ok(Committed::Conflict),
+            Err(StoreOrRefusal::Store(cause)) => return Err(fault::store(cause)),
+            Err(StoreOrRefusal::Refusal(refusal)) => return Err(refusal),
         }
     }
-    active.follow(&after)?;
+    active.follow(after)?;
     Ok(Committed::Done(answer))
 }
 
-/// A list of nothing is 404.
-fn finish(operation: Operation, reply: Reply) -> Result<Reply, Refusal> {
-    let is_list = matches!(operation, Operation::List | Operation::Scan);
-    match &reply {
-        Reply::Logical(logical) if is_list && lists_nothing(logical) => Err(Refusal::not_found()),
-        Reply::Empty if is_list || operation == Operation::Read => Err(Refusal::not_found()),
-        _ => Ok(reply),
+enum StoreOrRefusal {
+    Store(StoreError),
+    Refusal(Refusal),
+}
+
+impl From<Refusal> for StoreOrRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
     }
 }
 
-fn lists_nothing(logical: &Logical) -> bool {
-    let Some(data) = logical.data.as_ref().and_then(|data| data.as_object()) else { return true };
-    let no_keys = data.get("keys").is_some_and(|keys| keys.as_array().is_some_and(Vec::is_empty));
-    no_keys && data.len() == 1 && logical.warnings.is_empty()
+/// Commits `batch` with its audit row and, now and then, the time.
+///
+/// When space runs out, what only takes away is still committed. Its audit row would add something, so the log itself is
+/// synced first instead: either way no effect is without its line.
+async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(), StoreOrRefusal> {
+    let spare = batch.only_deletes().then(|| batch.clone());
+    let mut batch = batch;
+    let now = active.now();
+    let time = active.clock.due(now)?;
+    if let Some(time) = &time {
+        active.system.seal(time, &mut batch).map_err(fault::barrier)?;
+    }
+    active.outbox.add(audited, &mut batch)?;
+    match (active.store.commit(batch).await, spare) {
+        (Ok(_), _) => {
+            active.outbox.committed(audited);
+            if time.is_some() {
+                active.clock.stored(now);
+            }
+            Ok(())
+        }
+        (Err(StoreError::NoSpace), Some(spare)) => {
+            active.audit.synced(audited.ticket().saturating_sub(1)).await;
+            active.store.commit(spare).await.map(drop).map_err(StoreOrRefusal::Store)
+        }
+        (Err(cause), _) => Err(StoreOrRefusal::Store(cause)),
+    }
 }

@@ -1,4 +1,4 @@
-//! Faults that are ours: reported once, here, and shown to the client as "internal error".
+//! Faults that are ours: the client sees "internal error", the server's log has the cause, once, where the answer leaves.
 
 use std::fmt::Display;
 
@@ -7,10 +7,9 @@ use strongroom_store::StoreError;
 use strongroom_types::Refusal;
 use strongroom_types::error::Kind;
 
-/// A stored record or a device's answer that cannot be: logged, and refused.
+/// A stored record or a device's answer that cannot be: refused, and the cause is in the server's log.
 pub fn damaged(cause: impl Display) -> Refusal {
-    crate::log::error(format_args!("internal error: {cause}"));
-    Refusal::internal()
+    Refusal::fault(cause)
 }
 
 /// What the client is told of a barrier's error.
@@ -18,6 +17,7 @@ pub fn barrier(cause: BarrierError) -> Refusal {
     match cause {
         BarrierError::Sealed => Refusal::sealed(),
         BarrierError::Store(cause) => store(cause),
+        BarrierError::Busy => Refusal::new(Kind::Unavailable, cause.to_string()),
         other => damaged(other),
     }
 }

@@ -1,15 +1,91 @@
-//! The request pipeline and the system's own state.
+//! The appliance behind the listeners: what a request passes through, and the system's own state.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`pipeline`] | the path of every request, on one screen |
+//! | [`stage`] | its checks: each makes the type that the next one takes |
+//! | [`perform`], [`commit`] | the handler's run, and the one batch that comes of it |
+//! | [`audit_trail`], [`outbox`] | the two lines of each request, and the row that outlives a power cut |
+//! | [`lifecycle`] | uninitialised, sealed, active: init, unseal, seal |
+//! | [`always`] | the few paths that are answered in every state |
+//! | [`active`] | everything that sealing takes away again: mounts, policies, tokens |
+//! | [`background`], [`sweep`] | what goes on beside the requests |
+//! | [`sys`], [`tokens`] | core's own routes |
+//!
+//! Core names no engine and no device: both are parameters ([`Parts`]), as are time and randomness.
+
+mod active;
+mod always;
+mod audit_trail;
+mod background;
+mod clock;
+mod commit;
+mod fault;
+pub mod json;
+pub mod lifecycle;
+mod log;
+mod mounts;
+mod outbox;
+mod perform;
+mod pipeline;
+mod policies;
+mod settings;
+mod stage;
+mod sweep;
+mod sys;
+mod tokens;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use strongroom_types::{Received, Refusal, Reply, Request};
+use tokio::sync::watch;
+
+pub use lifecycle::{InitWish, Initialised, StartError};
+pub use settings::{Parts, SealWish, Settings};
+
+use lifecycle::{State, Switch};
 
 /// The appliance behind the listeners.
-pub struct Core {}
+pub struct Core {
+    parts: Parts,
+    state: ArcSwap<State>,
+    switch: Arc<Switch>,
+}
 
 impl Core {
-    /// Answers one request. `http` renders what comes back.
-    pub async fn handle(self: &Arc<Self>, _request: Request<Received>) -> Result<Reply, Refusal> {
-        Err(Refusal::internal())
+    /// Looks at the store, and is uninitialised or sealed accordingly. Nothing is asked of any device yet:
+    /// [`Core::run`] does that.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, StartError> {
+        let state = State::at_start(&parts)?;
+        Ok(Arc::new(Self { state: ArcSwap::from_pointee(state), switch: Arc::default(), parts }))
     }
+
+    /// Works beside the requests until `stop` is true: unseals by devices, forgets synced audit rows, sweeps.
+    /// Then what is open is flushed and all keys are wiped.
+    pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        background::run(&self, stop).await;
+    }
+
+    /// Answers one request; `http` renders what comes back.
+    ///
+    /// The future may be dropped at any time, as it is when a client goes away. What has been accepted by the audit log
+    /// by then is brought to its end all the same: see [`pipeline`].
+    pub async fn handle(self: &Arc<Self>, request: Request<Received>) -> Result<Reply, Refusal> {
+        let answer = pipeline::handle(self, request).await;
+        if self.switch.take_seal_wish() {
+            self.seal();
+        }
+        answer
+    }
+
+    /// The state that a request finds.
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+}
+
+/// The version that mounts show for their engines: they are built in.
+pub(crate) const fn engine_version() -> &'static str {
+    concat!("v", env!("CARGO_PKG_VERSION"), "+builtin")
 }

@@ -8,13 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use strongroom_barrier::{Barrier, Name, Reader, View};
-use strongroom_engine::{Engine, Handler, MountInfo, MountOptions, Route};
+use strongroom_barrier::{Barrier, Name, Reader, View, Write};
+use strongroom_engine::{Engine, Entropy, Handler, MountInfo, MountOptions, Route};
 use strongroom_types::Refusal;
 use strongroom_types::id::{MountId, NamespaceId};
 
 use crate::Settings;
-use crate::fault::damaged;
+use crate::active::CUBBYHOLE;
+use crate::fault::{barrier as barrier_fault, damaged};
+use crate::tokens::base62;
 
 /// What is stored of a mount.
 #[derive(Clone, Serialize, Deserialize)]
@@ -93,17 +95,23 @@ impl MountTable {
     /// Reads the table from the system's records.
     pub fn load(
         system: &Reader,
-        barrier: &Barrier,
+        barrier: &Arc<Barrier>,
         engines: &[&'static Engine],
         settings: &Settings,
     ) -> Result<Self, Refusal> {
         let mut by_path = HashMap::new();
-        for id in system.list(&name_of_all()?, None, None).map_err(damaged)? {
-            let Some(entry) = system.get(&name_of_all()?.child(id).map_err(damaged)?).map_err(damaged)? else {
-                continue;
-            };
+        for id in system.list(&name_of_all()?, None, None).map_err(barrier_fault)? {
+            let name = name_of_all()?.child(id).map_err(damaged)?;
+            let Some(entry) = system.get(&name).map_err(barrier_fault)? else { continue };
             let record: MountRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-            let mount = Mount::new(record, barrier, engines, settings)?;
+            let mount = match Mount::new(record.clone(), barrier, engines, settings) {
+                Ok(mount) => mount,
+                Err(cause) => {
+                    // One mount that cannot be served must not keep the others from being.
+                    crate::log::error(format_args!("the mount {} is not served: {cause}", record.path));
+                    Mount::unserved(record, barrier, settings)
+                }
+            };
             by_path.insert(mount.record.path.clone(), Arc::new(mount));
         }
         Ok(Self { by_path })
@@ -142,15 +150,29 @@ impl Mount {
     /// Puts a record's engine, options and view together.
     pub fn new(
         record: MountRecord,
-        barrier: &Barrier,
+        barrier: &Arc<Barrier>,
         engines: &[&'static Engine],
         settings: &Settings,
     ) -> Result<Self, Refusal> {
-        let engine = engines
-            .iter()
-            .find(|engine| engine.kind == record.kind)
-            .ok_or_else(|| Refusal::bad_request(format!("plugin not found in the catalog: {}", record.kind)))?;
+        let engine = engines.iter().find(|engine| engine.kind == record.kind).ok_or_else(|| {
+            Refusal::bad_request(format!("plugin not found in the catalog: {}", record.kind))
+        })?;
         let routes = (engine.routes)(&record.options)?;
+        Ok(Self::with(record, engine, routes, barrier, settings))
+    }
+
+    /// A mount whose engine this build does not have: it is listed, and nothing is found in it.
+    fn unserved(record: MountRecord, barrier: &Arc<Barrier>, settings: &Settings) -> Self {
+        Self::with(record, &MISSING, &[], barrier, settings)
+    }
+
+    fn with(
+        record: MountRecord,
+        engine: &'static Engine,
+        routes: &'static [Route<Handler>],
+        barrier: &Arc<Barrier>,
+        settings: &Settings,
+    ) -> Self {
         let or = |own: i64, system: i64| if own == 0 { system } else { own };
         let info = MountInfo {
             id: record.id,
@@ -161,8 +183,35 @@ impl Mount {
             max_lease_ttl: or(record.config.max_lease_ttl, settings.max_lease_ttl),
         };
         let view = View::new(barrier, NamespaceId::ROOT, record.id);
-        Ok(Self { record, info: Arc::new(info), engine, routes, view })
+        Self { record, info: Arc::new(info), engine, routes, view }
     }
+}
+
+/// Stands for an engine that this build does not have.
+static MISSING: Engine = Engine {
+    kind: "",
+    help: "The engine of this mount is not part of this build.",
+    routes: |_| Ok(&[]),
+    retune: None,
+};
+
+/// What init stores of the mount that every cluster has.
+pub fn cubbyhole(entropy: &dyn Entropy) -> Result<Write, Refusal> {
+    let record = MountRecord {
+        v: 1,
+        id: CUBBYHOLE,
+        path: "cubbyhole/".into(),
+        kind: "cubbyhole".into(),
+        accessor: format!("cubbyhole_{}", base62(entropy, 8)?.to_lowercase()),
+        description: "per-token private secret storage".into(),
+        options: MountOptions::new(),
+        config: MountConfig::default(),
+        local: true,
+        seal_wrap: false,
+        external_entropy_access: false,
+    };
+    let body = serde_json::to_vec(&record).map_err(damaged)?;
+    Ok(Write::put(name_of(record.id)?, body).if_unchanged(None))
 }
 
 /// Where mounts are stored in the system's view.

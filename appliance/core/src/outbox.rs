@@ -5,7 +5,6 @@
 //! written again before anything is answered. So no effect is without its line, and no request waits for the
 //! log's sync.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_audit::{Audited, Broker};
@@ -13,6 +12,7 @@ use strongroom_barrier::{Name, View, Write};
 use strongroom_store::{Batch, Snapshot, Store};
 use strongroom_types::Refusal;
 
+use crate::active::Active;
 use crate::fault;
 
 /// Rows removed by one batch.
@@ -22,13 +22,22 @@ const SLICE: usize = 1000;
 pub struct Outbox {
     view: View,
     /// Committed rows whose line is not known to be synced, by ticket.
-    open: Mutex<VecDeque<u64>>,
+    open: Mutex<Vec<u64>>,
+    next_ticket: u64,
 }
 
 impl Outbox {
-    /// Rows live in `view`.
-    pub fn new(view: View) -> Self {
-        Self { view, open: Mutex::default() }
+    /// The rows in `view`; those that are there are of a time before a crash.
+    pub fn load(view: View, snapshot: Arc<dyn Snapshot>) -> Result<Self, Refusal> {
+        let names = view.at(snapshot).list(&root()?, None, None).map_err(fault::barrier)?;
+        let open: Vec<u64> = names.iter().filter_map(|row| u64::from_str_radix(row, 16).ok()).collect();
+        let next_ticket = open.iter().max().map_or(1, |last| last.saturating_add(1));
+        Ok(Self { view, open: Mutex::new(open), next_ticket })
+    }
+
+    /// The first ticket that no row of an earlier time has.
+    pub fn next_ticket(&self) -> u64 {
+        self.next_ticket
     }
 
     /// Adds the line of `audited` to `batch`.
@@ -40,54 +49,66 @@ impl Outbox {
 
     /// Says that the batch with the line of `audited` has been committed.
     pub fn committed(&self, audited: &Audited) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).push_back(audited.ticket());
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).push(audited.ticket());
     }
 
     /// Removes the rows whose lines are synced: of all tickets up to `synced`.
+    ///
+    /// A row that is not removed, because the store refuses or this future is dropped, does no harm: after the next start
+    /// its line is found in the log.
     pub async fn forget(&self, store: &Arc<dyn Store>, synced: u64) -> Result<(), Refusal> {
-        loop {
-            let done: Vec<u64> = {
-                let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-                let (done, rest) = open.iter().copied().partition::<Vec<_>, _>(|ticket| *ticket <= synced);
-                let (now, later) = done.split_at(done.len().min(SLICE));
-                *open = later.iter().copied().chain(rest).collect();
-                now.to_vec()
-            };
-            if done.is_empty() {
-                return Ok(());
+        let mut done = Vec::new();
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|ticket| {
+            let is_synced = *ticket <= synced;
+            if is_synced {
+                done.push(*ticket);
             }
+            !is_synced
+        });
+        for slice in done.chunks(SLICE) {
             let mut batch = Batch::default();
-            for ticket in done {
-                self.view.seal(&Write::delete(name(ticket)?), &mut batch).map_err(fault::barrier)?;
+            for ticket in slice {
+                self.view.seal(&Write::delete(name(*ticket)?), &mut batch).map_err(fault::barrier)?;
             }
             store.commit(batch).await.map_err(fault::store)?;
         }
+        Ok(())
+    }
+
+    /// Waits until every row that is open now is synced and removed.
+    pub async fn settle(&self, active: &Active) -> Result<(), Refusal> {
+        let last = self.open.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().max();
+        let Some(last) = last else { return Ok(()) };
+        let synced = active.audit.synced(last.saturating_sub(1)).await;
+        self.forget(&active.store, synced).await
     }
 
     /// Writes the lines again that a crash may have taken from the log.
     pub fn restore(&self, broker: &Broker, snapshot: Arc<dyn Snapshot>) -> Result<(), Refusal> {
         let reader = self.view.at(snapshot);
-        let root = Name::new([ROWS]).map_err(fault::damaged)?;
-        let names = reader.list(&root, None, None).map_err(fault::barrier)?;
-        let mut rows = Vec::with_capacity(names.len());
-        for row in names {
-            let at = root.child(row.as_str()).map_err(fault::damaged)?;
-            if let Some(entry) = reader.get(&at).map_err(fault::barrier)? {
+        let mut tickets = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tickets.sort_unstable();
+        let mut rows = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            if let Some(entry) = reader.get(&name(ticket)?).map_err(fault::barrier)? {
                 rows.push(entry.value.expose().to_vec());
-            }
-            if let Ok(ticket) = u64::from_str_radix(&row, 16) {
-                self.open.lock().unwrap_or_else(PoisonError::into_inner).push_back(ticket);
             }
         }
         let written = broker.restore(rows).map_err(fault::damaged)?;
         if written > 0 {
-            crate::log::warn(format_args!("{written} audit lines were missing after a crash and were written again"));
+            crate::log::warn(format_args!(
+                "{written} audit lines were missing after a crash and were written again"
+            ));
         }
         Ok(())
     }
 }
 
 const ROWS: &str = "row";
+
+fn root() -> Result<Name, Refusal> {
+    Name::new([ROWS]).map_err(fault::damaged)
+}
 
 /// A row's name: its ticket, so that they are in order.
 fn name(ticket: u64) -> Result<Name, Refusal> {

@@ -1,14 +1,19 @@
 //! Runs the handler that a request was routed to.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
-use strongroom_barrier::{View, Write};
-use strongroom_engine::{Caller, Cx, Handler, Outcome};
-use strongroom_store::Snapshot;
-use strongroom_types::{Refusal, Reply, Request, Timestamp};
-use tokio::sync::MutexGuard;
+use serde_json::Value;
+use strongroom_barrier::{Rotation, View, Write};
+use strongroom_engine::{Caller, Cx, Handler};
+use strongroom_store::{Batch, Snapshot};
+use strongroom_types::reply::Logical;
+use strongroom_types::{Operation, Refusal, Reply, Request, Timestamp};
+use tokio::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::active::Active;
+use crate::fault::damaged;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
 
@@ -19,6 +24,10 @@ pub enum Run {
     Free(SystemHandler),
     /// Changes the system's own tables: one at a time.
     Alone(SystemHandler),
+    /// Makes a child of a token: not while tokens are being revoked.
+    Bearing(SystemHandler),
+    /// Revokes tokens: not while a child is being made.
+    Revoking(SystemHandler),
 }
 
 /// A handler of core's own: a function from what is to what is to be done.
@@ -42,17 +51,22 @@ pub struct Work {
     pub reply: Reply,
     /// Changes, each to a record of its view.
     pub writes: Vec<(View, Write)>,
+    /// Changes that are encrypted already: a new term of the keyring.
+    pub sealed: Batch,
     /// What in memory follows from them.
     pub after: Vec<After>,
 }
 
 /// What in memory has to follow a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum After {
     /// The mount table has changed.
     Mounts,
     /// A policy has changed.
     Policies,
+    /// A new term is there.
+    Rotated(Rotation),
+    /// There is something to sweep.
+    Sweep,
     /// Everything is to be sealed.
     Seal,
 }
@@ -60,22 +74,101 @@ pub enum After {
 impl Work {
     /// An answer that changes nothing.
     pub fn reply(reply: Reply) -> Self {
-        Self { reply, writes: Vec::new(), after: Vec::new() }
+        Self { reply, writes: Vec::new(), sealed: Batch::default(), after: Vec::new() }
+    }
+
+    /// 204 after `writes`.
+    pub fn done(writes: Vec<(View, Write)>) -> Self {
+        Self { writes, ..Self::reply(Reply::Empty) }
+    }
+
+    /// The same, with what follows in memory.
+    pub fn then(mut self, after: impl IntoIterator<Item = After>) -> Self {
+        self.after.extend(after);
+        self
     }
 }
 
-/// Waits until no other change of the system's own tables is under way, if this request is one.
-pub async fn turn<'a>(active: &'a Active, request: &Request<Authorized>) -> Option<MutexGuard<'a, ()>> {
-    match &request.stage.target {
-        Target::System { endpoint, .. } if matches!(endpoint.run, Run::Alone(_)) => {
-            Some(active.changes.lock().await)
-        }
-        _ => None,
+/// A run of the handler, ready to be committed.
+pub struct Outcome {
+    /// The answer; with a refusal there are no writes.
+    pub answer: Result<Reply, Refusal>,
+    /// See [`Work::writes`].
+    pub writes: Vec<(View, Write)>,
+    /// See [`Work::sealed`].
+    pub sealed: Batch,
+    /// See [`Work::after`].
+    pub after: Vec<After>,
+    /// What the handler has seen.
+    pub snapshot: Arc<dyn Snapshot>,
+}
+
+/// Held from before the handler looks until after the commit.
+pub enum Turn<'a> {
+    /// Nothing has to wait.
+    Free,
+    /// See [`Run::Alone`].
+    Alone(#[allow(dead_code)] MutexGuard<'a, ()>), // held, never looked at
+    /// See [`Run::Bearing`].
+    Bearing(#[allow(dead_code)] RwLockReadGuard<'a, ()>), // held, never looked at
+    /// See [`Run::Revoking`].
+    Revoking(#[allow(dead_code)] RwLockWriteGuard<'a, ()>), // held, never looked at
+}
+
+/// Waits until nothing is under way that this request must not meet.
+pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, Refusal>) -> Turn<'a> {
+    let Ok(Target::System { endpoint, .. }) = checked.as_ref().map(|request| &request.stage.target) else {
+        return Turn::Free;
+    };
+    match endpoint.run {
+        Run::Free(_) => Turn::Free,
+        Run::Alone(_) => Turn::Alone(active.changes.lock().await),
+        Run::Bearing(_) => Turn::Bearing(active.tokens.family.read().await),
+        Run::Revoking(_) => Turn::Revoking(active.tokens.family.write().await),
     }
 }
 
-/// Runs the handler on `snapshot`.
+/// Runs the handler on what is stored. The first attempt sees what the checks have seen, unless it had to wait; a later
+/// one sees what is stored by then, and is checked once more.
 pub async fn perform(
+    active: &Arc<Active>,
+    checked: &Result<Request<Authorized>, Refusal>,
+    turn: &Turn<'_>,
+    attempt: usize,
+) -> Result<Outcome, Refusal> {
+    let request = match checked {
+        Ok(request) => request,
+        Err(refusal) => return Ok(Outcome::refused(refusal.clone(), active.snapshot()?)),
+    };
+    let snapshot = match (turn, attempt) {
+        (Turn::Free, 0) => request.stage.snapshot.clone(),
+        _ => active.snapshot()?,
+    };
+    if attempt > 0 {
+        request.stage.check_again(active, request.head.operation, &snapshot)?;
+    }
+    let work = run(active, request, snapshot.clone()).await;
+    Ok(match work {
+        Err(refusal) => Outcome::refused(refusal, snapshot),
+        Ok(Work { reply, writes, sealed, after }) => {
+            Outcome { answer: finish(request, reply), writes, sealed, after, snapshot }
+        }
+    })
+}
+
+impl Outcome {
+    fn refused(refusal: Refusal, snapshot: Arc<dyn Snapshot>) -> Self {
+        Self {
+            answer: Err(refusal),
+            writes: Vec::new(),
+            sealed: Batch::default(),
+            after: Vec::new(),
+            snapshot,
+        }
+    }
+}
+
+async fn run(
     active: &Arc<Active>,
     request: &Request<Authorized>,
     snapshot: Arc<dyn Snapshot>,
@@ -83,7 +176,8 @@ pub async fn perform(
     let stage = &request.stage;
     match &stage.target {
         Target::System { endpoint, .. } => {
-            let (Run::Free(handler) | Run::Alone(handler)) = endpoint.run;
+            let (Run::Free(handler) | Run::Alone(handler) | Run::Bearing(handler) | Run::Revoking(handler)) =
+                endpoint.run;
             handler(&Scene { active, request, snapshot, now: active.now() })
         }
         Target::Engine { mount, endpoint, .. } => {
@@ -96,14 +190,15 @@ pub async fn perform(
             };
             outcome.map(|outcome| of_mount(&mount.view, outcome))
         }
+        Target::Help(body) => Ok(Work::reply(Reply::Json { status: 200, body: Value::clone(body) })),
         Target::Nowhere(_) => Err(Refusal::not_found()),
     }
 }
 
 /// An engine's outcome: its writes are all its own mount's.
-pub fn of_mount(view: &View, outcome: Outcome) -> Work {
+pub fn of_mount(view: &View, outcome: strongroom_engine::Outcome) -> Work {
     let writes = outcome.writes.into_iter().map(|write| (view.clone(), write)).collect();
-    Work { reply: outcome.reply, writes, after: Vec::new() }
+    Work { writes, ..Work::reply(outcome.reply) }
 }
 
 /// What an engine is lent.
@@ -114,5 +209,40 @@ pub fn cx(active: &Active, mount: &Mount, caller: Option<Arc<Caller>>, snapshot:
         caller,
         now: active.now(),
         entropy: active.entropy.clone(),
+    }
+}
+
+/// Nothing found is 404; what was sent and not used is warned of.
+fn finish(request: &Request<Authorized>, reply: Reply) -> Result<Reply, Refusal> {
+    let operation = request.head.operation;
+    let is_list = matches!(operation, Operation::List | Operation::Scan);
+    match reply {
+        Reply::Logical(logical) if is_list && lists_nothing(&logical) => Err(Refusal::not_found()),
+        Reply::Empty if is_list || operation == Operation::Read => Err(Refusal::not_found()),
+        reply => Ok(match &request.stage.target {
+            Target::Engine { route, .. } => route.warn_about(&request.stage.given, reply),
+            Target::System { route, .. } => route.warn_about(&request.stage.given, reply),
+            Target::Help(_) | Target::Nowhere(_) => reply,
+        }),
+    }
+}
+
+fn lists_nothing(logical: &Logical) -> bool {
+    let Some(data) = logical.data.as_ref().and_then(|data| data.as_object()) else { return true };
+    let no_keys = data.get("keys").is_some_and(|keys| keys.as_array().is_some_and(Vec::is_empty));
+    no_keys && data.len() == 1 && logical.warnings.is_empty()
+}
+
+/// Runs `work` to its end, also when the caller is dropped meanwhile.
+///
+/// Most requests never wait, and are done here. One that does goes on as a task: dropping this future then only means that nobody reads the
+/// answer.
+pub async fn finished<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let mut work = Box::pin(work);
+    match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => tokio::spawn(work).await.unwrap_or_else(|cause| Err(damaged(cause))),
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! Each step takes what only the step before can make (see [`crate::stage`]), so that a step which is left out does
 //! not compile. Nothing below commits: a handler returns an outcome, and [`commit`] makes it one atomic batch.
+//!
+//! A client that goes away drops this future at any point where it waits. Until the audit log has accepted the request that is
+//! harmless: nothing has happened. From there on the work is [`finished`] on a task of its own, because between the commit, what in
+//! memory follows from it, and the second line of the log nothing may be left out.
 
 use std::sync::Arc;
 
@@ -10,8 +14,9 @@ use strongroom_types::{Received, Refusal, Reply, Request};
 use crate::active::Active;
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
-use crate::stage::{Admitted, Authorized, admit, authenticate, authorize, charge, read, route};
-use crate::{Core, always, perform};
+use crate::perform::{finished, perform, turn};
+use crate::stage::{Admitted, Authorized, Bill, admit, authenticate, authorize, charge, read, route};
+use crate::{Core, always, fault};
 
 /// How often a handler runs again because another request changed what it had read.
 const MAX_CONFLICTS: usize = 64;
@@ -23,14 +28,15 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
         Admitted::Active(active, request) => (active, request),
     };
     let mut trail = Trail::begin(&active, &request);
-    let checked = check(&active, request, &mut trail).await;
+    let mut bill = Bill::default();
+    let checked = check(&active, request, &mut trail, &mut bill).await;
     let audited = trail.before(&checked)?;
-    let answer = match checked {
-        Ok(request) => effect(&active, request, &audited).await,
-        Err(refusal) => Err(refusal),
-    };
-    trail.after(&audited, &answer)?;
-    answer
+    finished(async move {
+        let answer = effect(&active, checked, &bill, &audited).await;
+        trail.after(&audited, &answer)?;
+        answer
+    })
+    .await
 }
 
 /// Everything that can refuse a request before it has an effect.
@@ -38,28 +44,29 @@ async fn check(
     active: &Arc<Active>,
     request: Request<Received>,
     trail: &mut Trail,
+    bill: &mut Bill,
 ) -> Result<Request<Authorized>, Refusal> {
     let request = trail.routed(route(active, request)?);
     let request = trail.authenticated(authenticate(active, request)?);
-    let request = charge(active, request).await?;
+    let request = charge(active, request, bill).await?;
     let request = trail.read(read(active, request).await?);
-    authorize(active, request)
+    Ok(trail.authorized(authorize(active, request)?))
 }
 
-/// Performs and commits; again, if what the handler had read was changed meanwhile.
+/// Performs and commits; again, if what the handler had read was changed meanwhile. A refusal costs a use of the token, too.
 async fn effect(
     active: &Arc<Active>,
-    request: Request<Authorized>,
+    checked: Result<Request<Authorized>, Refusal>,
+    bill: &Bill,
     audited: &strongroom_audit::Audited,
 ) -> Result<Reply, Refusal> {
-    let _one_at_a_time = perform::turn(active, &request).await;
-    for _ in 0..MAX_CONFLICTS {
-        let snapshot = active.snapshot()?;
-        let outcome = perform::perform(active, &request, snapshot).await;
-        match commit(active, &request, outcome, audited).await? {
+    let turn = turn(active, &checked).await;
+    for attempt in 0..MAX_CONFLICTS {
+        let outcome = perform(active, &checked, &turn, attempt).await?;
+        match commit(active, outcome, bill, audited).await? {
             Committed::Done(answer) => return answer,
             Committed::Conflict => {}
         }
     }
-    Err(crate::fault::store(strongroom_store::StoreError::Conflict))
+    Err(fault::store(strongroom_store::StoreError::Conflict))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
-use strongroom_barrier::{Name, Reader};
+use strongroom_barrier::{Name, Reader, Write};
 use strongroom_policy::{Acl, Policy};
 use strongroom_types::{Refusal, Timestamp};
 
@@ -16,7 +16,7 @@ use crate::fault::{barrier, damaged};
 use crate::tokens::ROOT;
 
 /// Access lists that are kept compiled; more are compiled again at each use.
-const MAX_COMPILED: usize = 10_000;
+const MAX_COMPILED: usize = 2_000;
 
 /// What is stored of a policy.
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,6 +29,13 @@ pub struct PolicyRecord {
     pub version: u64,
     /// When it was written.
     pub modified: Timestamp,
+}
+
+impl PolicyRecord {
+    /// The first version of a policy, without its text.
+    pub fn first(now: Timestamp) -> Self {
+        Self { v: 1, text: String::new(), version: 1, modified: now }
+    }
 }
 
 /// The policies of a namespace.
@@ -101,6 +108,12 @@ pub fn record(system: &Reader, name: &str) -> Result<Option<PolicyRecord>, Refus
         None => Ok(None),
         Some(entry) => serde_json::from_slice(entry.value.expose()).map(Some).map_err(damaged),
     }
+}
+
+/// What init stores of a policy that every cluster has.
+pub fn first(name: &str, record: &PolicyRecord) -> Result<Write, Refusal> {
+    let body = serde_json::to_vec(record).map_err(damaged)?;
+    Ok(Write::put(name_of(name)?, body).if_unchanged(None))
 }
 
 /// Where the policy `name` is stored in the system's view.

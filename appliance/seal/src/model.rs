@@ -92,7 +92,7 @@ pub struct DeviceHolder {
 }
 
 /// Kinds of devices, in the order in which [`kind`] names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeviceKind {
     /// An HSM behind its PKCS#11 module.
     Pkcs11,

@@ -8,7 +8,7 @@ use crate::JsonMap;
 /// A request that ends without its effect.
 ///
 /// The text is for the client: it never repeats a secret. The kind alone decides the HTTP status.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// Who is to blame, and so the status.
     pub kind: Kind,

@@ -16,13 +16,14 @@ pub enum Admitted {
     Active(Arc<Active>, Request<Received>),
 }
 
-/// Refuses what has to wait until the appliance is initialised and unsealed. The body is not read.
+/// Refuses what has to wait until the appliance is initialised and unsealed. The body is not read. Vault's clients know one
+/// text for both.
 pub fn admit(core: &Core, request: Request<Received>) -> Result<Admitted, Refusal> {
     if always::serves(request.head.path.as_str()) {
         return Ok(Admitted::Always(request));
     }
-    match core.state() {
-        State::Active(active) => Ok(Admitted::Active(active, request)),
-        State::Sealed | State::Uninitialised => Err(Refusal::sealed()),
+    match &*core.state() {
+        State::Active(active) => Ok(Admitted::Active(active.clone(), request)),
+        State::Sealed(_) | State::Uninitialised => Err(Refusal::sealed()),
     }
 }

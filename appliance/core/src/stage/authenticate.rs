@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use strongroom_engine::Caller;
 use strongroom_policy::Acl;
+use strongroom_store::Snapshot;
 use strongroom_types::{Refusal, Request};
 
 use super::Routed;
@@ -17,35 +18,38 @@ pub struct Authenticated {
     pub routed: Routed,
     /// Who asks; `None` only on a route that needs no token.
     pub asker: Option<Asker>,
+    /// What is stored, as this request sees it.
+    pub snapshot: Arc<dyn Snapshot>,
     _proof: Proof,
 }
 
 /// A token in use.
+#[derive(Clone)]
 pub struct Asker {
     /// The token's record.
-    pub known: Known,
+    pub known: Arc<Known>,
     /// What its policies allow.
     pub acl: Arc<Acl>,
     /// What engines may know.
     pub caller: Arc<Caller>,
 }
 
-/// Finds the token and its policies. A wrong token is refused even where none is needed.
+/// Finds the token and its policies. Where none is needed, a wrong one is as good as none.
 pub fn authenticate(active: &Active, request: Request<Routed>) -> Result<Request<Authenticated>, Refusal> {
+    let snapshot = active.snapshot()?;
+    let unauthenticated = request.stage.target.unauthenticated();
     let asker = match &request.head.token {
-        None if request.stage.target.unauthenticated() => None,
+        None if unauthenticated => None,
         None => return Err(Refusal::denied()),
         Some(token) => {
-            let reader = active.tokens.view.at(active.snapshot()?);
-            let known = active.tokens.find(&reader, token, active.now())?;
-            match known {
+            match active.tokens.find(&active.tokens.view.at(snapshot.clone()), token, active.now())? {
                 Some(known) => Some(Asker::new(active, known)),
-                None if request.stage.target.unauthenticated() => None,
+                None if unauthenticated => None,
                 None => return Err(Refusal::denied()),
             }
         }
     };
-    Ok(request.advance(|routed| Authenticated { routed, asker, _proof: Proof::checked() }))
+    Ok(request.advance(|routed| Authenticated { routed, asker, snapshot, _proof: Proof::checked() }))
 }
 
 impl Asker {
@@ -56,6 +60,6 @@ impl Asker {
             display_name: known.record.display_name.clone(),
             entity_id: String::new(),
         };
-        Self { known, acl, caller: Arc::new(caller) }
+        Self { known: Arc::new(known), acl, caller: Arc::new(caller) }
     }
 }

@@ -1,12 +1,13 @@
 //! May they.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use strongroom_engine::{Call, Cx};
+use strongroom_engine::Call;
 use strongroom_policy::{Ask, Decision};
+use strongroom_store::Snapshot;
 use strongroom_types::error::Kind;
-use strongroom_types::{Operation, Refusal, Request};
-use tokio::sync::OwnedMutexGuard;
+use strongroom_types::{JsonMap, Operation, Refusal, Request};
 
 use super::proof::Proof;
 use super::{Asker, Read, Target};
@@ -21,49 +22,85 @@ pub struct Authorized {
     pub asker: Option<Asker>,
     /// What the handler gets.
     pub call: Call,
-    _turn: Option<OwnedMutexGuard<()>>,
+    /// The fields as they came.
+    pub given: Arc<JsonMap>,
+    /// What is stored, as this request sees it.
+    pub snapshot: Arc<dyn Snapshot>,
+    /// What was asked of the access list, to ask it again.
+    acl_path: String,
+    wrap_ttl: Option<u64>,
     _proof: Proof,
 }
 
 /// Asks the access list.
-pub fn authorize(active: &Active, mut request: Request<Read>) -> Result<Request<Authorized>, Refusal> {
-    if request.head.operation == Operation::Update && !exists(active, &request)? {
-        request.head.operation = Operation::Create;
-        request.stage.call.operation = Operation::Create;
+pub fn authorize(active: &Active, request: Request<Read>) -> Result<Request<Authorized>, Refusal> {
+    let Request { mut head, stage } = request;
+    let Read { target, acl_path, asker, call, given, snapshot, .. } = stage;
+    let wrap_ttl = head.wrap_ttl;
+    let mut stage =
+        Authorized { target, asker, call, given, snapshot, acl_path, wrap_ttl, _proof: Proof::checked() };
+    if head.operation == Operation::Update && !stage.exists(active, &stage.snapshot)? {
+        head.operation = Operation::Create;
+        stage.call.operation = Operation::Create;
     }
-    let Request { head, stage } = request;
-    if !stage.target.unauthenticated() {
-        let asker = stage.asker.as_ref().ok_or_else(Refusal::denied)?;
-        let decision = asker.acl.check(&Ask {
-            path: &stage.acl_path,
-            operation: head.operation,
-            parameters: Some(&stage.given),
-            wrap_ttl: head.wrap_ttl,
-            needs_sudo: stage.target.sudo(),
-            now: active.now(),
-        });
-        if let Decision::Refused { .. } = decision {
-            return Err(Refusal::new(Kind::Denied, DENIED_BY_POLICY));
-        }
-    }
+    let most = stage.check(active, head.operation)?;
     if let Target::Nowhere(refusal) = stage.target {
         return Err(refusal);
     }
-    if head.wrap_ttl.is_some() {
+    if wrap_ttl.is_some() {
         return Err(Refusal::bad_request("response wrapping is not available"));
     }
-    let Read { target, asker, call, turn, .. } = stage;
-    Ok(Request { head, stage: Authorized { target, asker, call, _turn: turn, _proof: Proof::checked() } })
+    if let (Some(most), Operation::List | Operation::Scan) = (most, head.operation) {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        stage.call.limit = Some(stage.call.limit.map_or(most, |limit| limit.min(most)));
+    }
+    Ok(Request { head, stage })
 }
 
 const DENIED_BY_POLICY: Cow<'static, str> = Cow::Borrowed("1 error occurred:\n\t* permission denied\n\n");
 
-/// Whether a write changes what is there; engines that cannot tell always update.
-fn exists(active: &Active, request: &Request<Read>) -> Result<bool, Refusal> {
-    let stage = &request.stage;
-    let Target::Engine { mount, route, .. } = &stage.target else { return Ok(true) };
-    let Some(exists) = route.exists else { return Ok(true) };
-    let caller = stage.asker.as_ref().map(|asker| asker.caller.clone());
-    let cx: Cx = perform::cx(active, mount, caller, active.snapshot()?);
-    exists(&cx, &stage.call)
+impl Authorized {
+    /// Asks once more, after something that the handler had read was changed: what was an update may be a create by
+    /// now, which not everybody may.
+    pub fn check_again(
+        &self,
+        active: &Active,
+        operation: Operation,
+        snapshot: &Arc<dyn Snapshot>,
+    ) -> Result<(), Refusal> {
+        let operation = match operation {
+            Operation::Create | Operation::Update if self.exists(active, snapshot)? => Operation::Update,
+            Operation::Create | Operation::Update => Operation::Create,
+            other => other,
+        };
+        self.check(active, operation).map(drop)
+    }
+
+    /// The most names that the answer to a list may have.
+    fn check(&self, active: &Active, operation: Operation) -> Result<Option<u64>, Refusal> {
+        if self.target.unauthenticated() {
+            return Ok(None);
+        }
+        let asker = self.asker.as_ref().ok_or_else(Refusal::denied)?;
+        let decision = asker.acl.check(&Ask {
+            path: &self.acl_path,
+            operation,
+            parameters: Some(&self.given),
+            wrap_ttl: self.wrap_ttl,
+            needs_sudo: self.target.sudo(),
+            now: active.now(),
+        });
+        match decision {
+            Decision::Granted { pagination_limit, .. } => Ok(pagination_limit),
+            Decision::Refused { .. } => Err(Refusal::new(Kind::Denied, DENIED_BY_POLICY)),
+        }
+    }
+
+    /// Whether a write changes what is there; engines that cannot tell always update.
+    fn exists(&self, active: &Active, snapshot: &Arc<dyn Snapshot>) -> Result<bool, Refusal> {
+        let Target::Engine { mount, route, .. } = &self.target else { return Ok(true) };
+        let Some(exists) = route.exists else { return Ok(true) };
+        let caller = self.asker.as_ref().map(|asker| asker.caller.clone());
+        exists(&perform::cx(active, mount, caller, snapshot.clone()), &self.call)
+    }
 }

@@ -10,12 +10,12 @@ mod route;
 pub use admit::{Admitted, admit};
 pub use authenticate::{Asker, Authenticated, authenticate};
 pub use authorize::{Authorized, authorize};
-pub use charge::{Charged, charge};
-pub use read::{Read, read};
+pub use charge::{Bill, Charged, charge};
+pub use read::{Read, object, read, unread};
 pub use route::{Routed, Target, route};
 
 /// A field that only its own module can make: whoever holds the struct around it knows that the check was done.
-pub(self) mod proof {
+mod proof {
     /// See the module.
     pub struct Proof(());
 

@@ -1,12 +1,14 @@
 //! The body, up to its limits, into typed fields.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use strongroom_engine::field::convert;
 use strongroom_engine::{Body, Call, FieldSpec};
+use strongroom_store::Snapshot;
 use strongroom_types::error::Kind;
 use strongroom_types::request::{BodyError, Head};
 use strongroom_types::{JsonMap, Operation, Refusal, Request, Secret};
-use tokio::sync::OwnedMutexGuard;
 
 use super::proof::Proof;
 use super::{Asker, Charged, Target};
@@ -21,51 +23,53 @@ pub struct Read {
     pub acl_path: String,
     /// Who asks.
     pub asker: Option<Asker>,
-    /// See [`Charged::turn`].
-    pub turn: Option<OwnedMutexGuard<()>>,
     /// What the handler gets.
     pub call: Call,
     /// The fields as they came: what access lists and the audit log look at.
-    pub given: JsonMap,
+    pub given: Arc<JsonMap>,
+    /// What is stored, as this request sees it.
+    pub snapshot: Arc<dyn Snapshot>,
     _proof: Proof,
 }
 
 /// Reads the body. The connection is the only thing it waits for.
 pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<Read>, Refusal> {
-    let Request { head, stage: Charged { mut routed, asker, turn, .. } } = request;
+    let Request { head, stage: Charged { mut routed, asker, mut snapshot, .. } } = request;
     let (body, fields) = expected(&routed.target);
     if body == Body::MergePatch && head.content_type.as_deref() != Some("application/merge-patch+json") {
-        let sent = head.content_type.as_deref().unwrap_or_default();
-        let text = format!("PATCH requires Content-Type of application/merge-patch+json, provided {sent}");
+        let text = "PATCH requires the Content-Type application/merge-patch+json";
         return Err(Refusal::new(Kind::MediaType, text));
     }
-    let raw = match body {
-        Body::None => Secret::from(Vec::new()),
-        Body::Json | Body::MergePatch => routed.body.read(active.settings.max_request_size).await.map_err(unread)?,
-    };
-    let given = if head.operation.is_write() && body != Body::None {
-        object(&raw, &active.settings.json)?
+    let has_body = body != Body::None && head.operation.is_write();
+    let (raw, given) = if has_body {
+        let raw = routed.body.read(active.settings.max_request_size).await.map_err(unread)?;
+        // It may have taken the client a while.
+        snapshot = active.snapshot()?;
+        let given = object(&raw, &active.settings.json)?;
+        (raw, given)
     } else {
-        query(&head)
+        (Secret::from(Vec::new()), query(&head))
     };
     let mut converted = given.clone();
     convert(fields, &mut converted)?;
     let (after, limit) = page(&head)?;
-    let params = routed.params;
-    let call = Call { operation: head.operation, params, fields: converted, raw, after, limit };
-    let (target, acl_path) = (routed.target, routed.acl_path);
-    Ok(Request { head, stage: Read { target, acl_path, asker, turn, call, given, _proof: Proof::checked() } })
+    let call =
+        Call { operation: head.operation, params: routed.params, fields: converted, raw, after, limit };
+    let (target, acl_path, given) = (routed.target, routed.acl_path, Arc::new(given));
+    let stage = Read { target, acl_path, asker, call, given, snapshot, _proof: Proof::checked() };
+    Ok(Request { head, stage })
 }
 
 fn expected(target: &Target) -> (Body, &'static [FieldSpec]) {
     match target {
         Target::Engine { endpoint, .. } => (endpoint.body, endpoint.fields),
         Target::System { endpoint, .. } => (endpoint.body, endpoint.fields),
-        Target::Nowhere(_) => (Body::None, &[]),
+        Target::Help(_) | Target::Nowhere(_) => (Body::None, &[]),
     }
 }
 
-fn unread(error: BodyError) -> Refusal {
+/// Why a body could not be read, for the client.
+pub fn unread(error: BodyError) -> Refusal {
     match error {
         BodyError::TooLarge => Refusal::new(Kind::TooLarge, "http: request body too large"),
         BodyError::Broken => Refusal::bad_request("the request body did not arrive whole"),
@@ -73,11 +77,13 @@ fn unread(error: BodyError) -> Refusal {
 }
 
 /// A JSON object, or nothing at all.
-pub(crate) fn object(raw: &Secret, limits: &json::Limits) -> Result<JsonMap, Refusal> {
+pub fn object(raw: &Secret, limits: &json::Limits) -> Result<JsonMap, Refusal> {
     json::object(raw.expose(), limits).map_err(|error| match error {
         JsonError::TooLarge(what) => Refusal::new(Kind::TooLarge, format!("the JSON input has {what}")),
         JsonError::Syntax => Refusal::bad_request("failed to decode JSON input: it is not well-formed JSON"),
-        JsonError::NotAnObject => Refusal::bad_request("failed to decode JSON input: it is not a JSON object"),
+        JsonError::NotAnObject => {
+            Refusal::bad_request("failed to decode JSON input: it is not a JSON object")
+        }
     })
 }
 
@@ -91,7 +97,8 @@ fn page(head: &Head) -> Result<(Option<String>, Option<usize>), Refusal> {
     if !matches!(head.operation, Operation::List | Operation::Scan) {
         return Ok((None, None));
     }
-    let value = |wanted: &str| head.query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let value =
+        |wanted: &str| head.query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let limit = match value("limit") {
         None | Some("" | "max") => None,
         Some(text) => {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use strongroom_engine::route::find;
-use strongroom_engine::{Endpoint, Handler, Route};
+use strongroom_engine::{Endpoint, Handler, Route, Table, openapi};
 use strongroom_types::request::BodySource;
 use strongroom_types::{Operation, Received, Refusal, Request};
 
@@ -20,7 +21,7 @@ pub struct Routed {
     /// Who answers.
     pub target: Target,
     /// The values of the path's parameters, canonical.
-    pub params: Vec<(&'static str, String)>,
+    pub params: Params,
     /// The path as access lists see it: with a trailing slash on lists.
     pub acl_path: String,
     _proof: Proof,
@@ -44,6 +45,8 @@ pub enum Target {
         /// What is asked of it.
         endpoint: &'static Endpoint<Run>,
     },
+    /// What is known of the path, for people. Needs a token, and no policy.
+    Help(Box<Value>),
     /// Nobody. Said only to those who are allowed to ask: otherwise the answer would tell what is mounted.
     Nowhere(Refusal),
 }
@@ -64,39 +67,59 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
         nowhere(no_handler(&format!("{}/{path}", head.namespace)))
     };
     let is_list = matches!(head.operation, Operation::List | Operation::Scan);
-    let acl_path = if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.to_owned() };
-    Ok(request.advance(|received| Routed { body: received.body, target, params, acl_path, _proof: Proof::checked() }))
+    let acl_path =
+        if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.to_owned() };
+    Ok(request.advance(|received| Routed {
+        body: received.body,
+        target,
+        params,
+        acl_path,
+        _proof: Proof::checked(),
+    }))
 }
 
-type Located = (Target, Vec<(&'static str, String)>);
+type Params = Vec<(&'static str, String)>;
+type Located = (Target, Params);
 
 fn locate(active: &Active, path: &str, operation: Operation) -> Located {
-    if let Some((table, rest)) = system_table(path) {
-        return match find(table, rest) {
-            None => nowhere(no_handler(path)),
-            Some((route, params)) => match route.endpoint(operation) {
-                None => nowhere(Refusal::unsupported()),
-                Some(endpoint) => (Target::System { route, endpoint }, params),
-            },
+    if let Some((prefix, tables, rest)) = own_tables(path) {
+        let Some((route, params)) = tables.iter().find_map(|table| find(table, rest)) else {
+            return nowhere(unsupported_path());
+        };
+        return match route.endpoint(operation) {
+            None if operation == Operation::Help => (help(active, prefix, route), params),
+            None => nowhere(Refusal::unsupported()),
+            Some(endpoint) => (Target::System { route, endpoint }, params),
         };
     }
     let mounts = active.mounts.load();
     let Some((mount, rest)) = mounts.find(path) else { return nowhere(no_handler(path)) };
     match find(mount.routes, rest) {
-        None => nowhere(Refusal::new(strongroom_types::error::Kind::NotFound, "unsupported path")),
+        None => nowhere(unsupported_path()),
         Some((route, params)) => match route.endpoint(operation) {
+            None if operation == Operation::Help => {
+                (help(active, mount.record.path.trim_end_matches('/'), route), params)
+            }
             None => nowhere(Refusal::unsupported()),
             Some(endpoint) => (Target::Engine { mount: mount.clone(), route, endpoint }, params),
         },
     }
 }
 
-/// Core's own table for `path`, and what follows its prefix.
-fn system_table(path: &str) -> Option<(&'static [Route<Run>], &str)> {
-    let below = |prefix: &str| path.strip_prefix(prefix);
-    below("sys/")
-        .map(|rest| (sys::ROUTES, rest))
-        .or_else(|| below("auth/token/").map(|rest| (tokens::routes::ROUTES, rest)))
+/// Core's own tables for `path`: their prefix, and what follows it.
+fn own_tables(path: &str) -> Option<(&'static str, &'static [Table<Run>], &str)> {
+    let below = |prefix: &str| path.strip_prefix(prefix)?.strip_prefix('/');
+    below("sys")
+        .map(|rest| ("sys", sys::TABLES, rest))
+        .or_else(|| below("auth/token").map(|rest| ("auth/token", tokens::routes::TABLES, rest)))
+}
+
+fn help<H>(active: &Active, prefix: &str, route: &'static Route<H>) -> Target {
+    Target::Help(Box::new(openapi::help(prefix, "Strongroom", &active.settings.version, route)))
+}
+
+fn unsupported_path() -> Refusal {
+    Refusal::new(strongroom_types::error::Kind::NotFound, "1 error occurred:\n\t* unsupported path\n\n")
 }
 
 fn nowhere(refusal: Refusal) -> Located {
@@ -114,7 +137,7 @@ impl Target {
         match self {
             Self::Engine { route, .. } => route.unauthenticated,
             Self::System { route, .. } => route.unauthenticated,
-            Self::Nowhere(_) => false,
+            Self::Help(_) | Self::Nowhere(_) => false,
         }
     }
 
@@ -123,7 +146,7 @@ impl Target {
         match self {
             Self::Engine { route, .. } => route.sudo,
             Self::System { route, .. } => route.sudo,
-            Self::Nowhere(_) => false,
+            Self::Help(_) | Self::Nowhere(_) => false,
         }
     }
 }

@@ -9,20 +9,18 @@ use crate::active::TOKENS;
 use crate::perform::{Run, Scene, Work};
 
 /// The routes of this file.
-pub const ROUTES: &[Route<Run>] = &[
-    Route {
-        path: "auth",
-        help: "All auth methods.",
-        endpoints: &[Endpoint {
-            operation: Operation::Read,
-            summary: "List the auth methods.",
-            fields: &[],
-            body: Body::None,
-            run: Run::Free(list),
-        }],
-        ..Route::BASE
-    },
-];
+pub const ROUTES: &[Route<Run>] = &[Route {
+    path: "auth",
+    help: "All auth methods.",
+    endpoints: &[Endpoint {
+        operation: Operation::Read,
+        summary: "List the auth methods.",
+        fields: &[],
+        body: Body::None,
+        run: Run::Free(list),
+    }],
+    ..Route::BASE
+}];
 
 fn list(_scene: &Scene<'_>) -> Result<Work, Refusal> {
     Ok(Work::reply(at_top(all())))

@@ -90,7 +90,7 @@ fn show(mount: &Mount) -> Value {
 fn specs(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let mut items: Vec<Value> = super::TABLES.iter().map(|table| openapi::paths("sys", table)).collect();
     items.push(openapi::paths("sys", crate::always::ROUTES));
-    items.push(openapi::paths("auth/token", crate::tokens::routes::ROUTES));
+    items.extend(crate::tokens::routes::TABLES.iter().map(|table| openapi::paths("auth/token", table)));
     if scene.request.stage.asker.is_some() {
         let table = scene.active.mounts.load();
         let visible = table.all().into_iter().filter(|mount| sees_with_token(scene, mount));

@@ -6,6 +6,7 @@ mod capabilities;
 mod internal;
 mod mounts;
 mod policies;
+mod rotate;
 mod seal;
 
 use serde_json::{Value, json};
@@ -24,12 +25,14 @@ pub const TABLES: &[Table<Run>] = &[
     internal::ROUTES,
     audit::ROUTES,
     seal::ROUTES,
+    rotate::ROUTES,
 ];
 
 /// The path of a mount.
 const PATH: Param = Param { name: "path", help: "The path of the mount.", kind: ParamKind::Exact };
 /// The name of something whose names are in lower case.
-const NAME: Param = Param { name: "name", help: "The name; upper case is taken as lower case.", kind: ParamKind::Folded };
+const NAME: Param =
+    Param { name: "name", help: "The name; upper case is taken as lower case.", kind: ParamKind::Folded };
 
 /// An answer whose data stands at the top level as well.
 fn at_top(data: Value) -> Reply {

@@ -15,7 +15,8 @@ use crate::tokens::base62;
 
 const TYPE: Field<String> = Field::new("type", "The kind of engine: kv, kv-v2, …");
 const DESCRIPTION: Field<String> = Field::new("description", "For people.");
-const CONFIG: Field<JsonMap> = Field::new("config", "default_lease_ttl, max_lease_ttl, listing_visibility, …");
+const CONFIG: Field<JsonMap> =
+    Field::new("config", "default_lease_ttl, max_lease_ttl, listing_visibility, …");
 const OPTIONS: Field<JsonMap> = Field::new("options", "The engine's own options, such as version.");
 const LOCAL: Field<bool> = Field::new("local", "Whether the mount stays on this cluster.");
 const SEAL_WRAP: Field<bool> = Field::new("seal_wrap", "Accepted; everything is behind the seal already.");
@@ -85,7 +86,8 @@ fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
 /// Every mount that is shown, `sys/` among them, by path.
 pub(super) fn all(scene: &Scene<'_>) -> Value {
     let mounts = scene.active.mounts.load();
-    let mut all: JsonMap = mounts.all().into_iter().map(|m| (m.record.path.clone(), show(&m.record))).collect();
+    let mut all: JsonMap =
+        mounts.all().into_iter().map(|m| (m.record.path.clone(), show(&m.record))).collect();
     all.insert("sys/".into(), show(&system_record()));
     Value::from(all)
 }
@@ -147,8 +149,8 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     configure(&mut config, &call.get(&CONFIG).unwrap_or_default())?;
     let record = MountRecord {
         v: 1,
-        id: MountId::from_random(random16(scene)),
-        accessor: format!("{kind}_{}", base62(active.entropy.as_ref(), 8).to_lowercase()),
+        id: MountId::from_random(active.entropy.draw()?),
+        accessor: format!("{kind}_{}", base62(active.entropy.as_ref(), 8)?.to_lowercase()),
         path,
         kind,
         description: call.get(&DESCRIPTION).unwrap_or_default(),
@@ -162,7 +164,7 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     Mount::new(record.clone(), &active.barrier, active.engines, &active.settings)?;
     let body = serde_json::to_vec(&record).map_err(damaged)?;
     let write = Write::put(name_of(record.id)?, body).if_unchanged(None);
-    Ok(Work { reply: Reply::Empty, writes: vec![(active.system.clone(), write)], after: vec![After::Mounts] })
+    Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mounts]))
 }
 
 fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -179,9 +181,9 @@ fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     }
     // The mount's id is gone with its record, and with it the way to its records; the sweep deletes them in slices.
     let system = scene.active.system.clone();
-    let doomed = crate::sweep::doomed(mount.record.id)?;
+    let doomed = crate::sweep::doomed(mount.record.id, scene.now)?;
     let writes = vec![(system.clone(), Write::delete(name_of(mount.record.id)?)), (system, doomed)];
-    Ok(Work { reply: Reply::Empty, writes, after: vec![After::Mounts, After::Sweep] })
+    Ok(Work::done(writes).then([After::Mounts, After::Sweep]))
 }
 
 fn read_tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -195,7 +197,10 @@ fn read_tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let mut shown = show_config(&record.config);
     let settings = &scene.active.settings;
     let or = |own: i64, system: i64| if own == 0 { system } else { own };
-    shown.insert("default_lease_ttl".into(), or(record.config.default_lease_ttl, settings.default_lease_ttl).into());
+    shown.insert(
+        "default_lease_ttl".into(),
+        or(record.config.default_lease_ttl, settings.default_lease_ttl).into(),
+    );
     shown.insert("max_lease_ttl".into(), or(record.config.max_lease_ttl, settings.max_lease_ttl).into());
     shown.insert("description".into(), record.description.into());
     if !record.options.is_empty() {
@@ -215,7 +220,7 @@ fn tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
         record.description = description;
     }
     configure(&mut record.config, &call.fields)?;
-    let mut work = Work { reply: Reply::Empty, writes: Vec::new(), after: vec![After::Mounts] };
+    let mut work = Work::reply(Reply::Empty).then([After::Mounts]);
     if let Some(changed) = call.get(&OPTIONS) {
         record.options.extend(options(Some(changed))?);
         if record.options != mount.record.options {
@@ -330,10 +335,4 @@ fn show_config(config: &MountConfig) -> JsonMap {
         Ok(Value::Object(map)) => map,
         _ => JsonMap::new(),
     }
-}
-
-fn random16(scene: &Scene<'_>) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    scene.active.entropy.fill(&mut bytes);
-    bytes
 }

@@ -21,18 +21,17 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "policies/acl",
         help: "All policies.",
-        endpoints: &[on(Operation::List, "List the policies.", list), on(Operation::Read, "List the policies.", list)],
+        endpoints: &[
+            on(Operation::List, "List the policies.", list),
+            on(Operation::Read, "List the policies.", list),
+        ],
         ..Route::BASE
     },
     Route {
         path: "policies/acl/{name}",
         params: &[NAME],
         help: "One policy.",
-        endpoints: &[
-            on(Operation::Read, "Read the policy.", read),
-            write_of(write),
-            remove_of(remove),
-        ],
+        endpoints: &[on(Operation::Read, "Read the policy.", read), write_of(write), remove_of(remove)],
         ..Route::BASE
     },
     Route {
@@ -98,7 +97,8 @@ fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 fn read_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let name = given_name(scene)?;
-    let text = if name == ROOT { String::new() } else { find(scene, &name)?.ok_or_else(Refusal::not_found)?.text };
+    let text =
+        if name == ROOT { String::new() } else { find(scene, &name)?.ok_or_else(Refusal::not_found)?.text };
     Ok(Work::reply(Reply::data_at_top(json!({ "name": name, "rules": text, "policy": text }))))
 }
 
@@ -119,11 +119,13 @@ fn store(scene: &Scene<'_>, text: Option<String>) -> Result<Work, Refusal> {
     if name == ROOT || name == "response-wrapping" {
         return Err(Refusal::bad_request(format!("cannot update \"{name}\" policy")));
     }
-    let text = match data_encoding::BASE64.decode(text.as_bytes()).ok().and_then(|b| String::from_utf8(b).ok()) {
-        Some(decoded) => decoded,
-        None => text,
-    };
-    Policy::parse(&name, &text).map_err(|error| Refusal::bad_request(format!("failed to parse policy: {error}")))?;
+    let text =
+        match data_encoding::BASE64.decode(text.as_bytes()).ok().and_then(|b| String::from_utf8(b).ok()) {
+            Some(decoded) => decoded,
+            None => text,
+        };
+    Policy::parse(&name, &text)
+        .map_err(|error| Refusal::bad_request(format!("failed to parse policy: {error}")))?;
     let version = find(scene, &name)?.map_or(1, |held| held.version + 1);
     let body = PolicyRecord { v: 1, text, version, modified: scene.now };
     let body = serde_json::to_vec(&body).map_err(damaged)?;
@@ -145,7 +147,7 @@ fn remove(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 fn change(scene: &Scene<'_>, write: Write) -> Result<Work, Refusal> {
     let writes = vec![(scene.active.system.clone(), write)];
-    Ok(Work { reply: Reply::Empty, writes, after: vec![After::Policies] })
+    Ok(Work::done(writes).then([After::Policies]))
 }
 
 fn find(scene: &Scene<'_>, name: &str) -> Result<Option<PolicyRecord>, Refusal> {

@@ -21,5 +21,5 @@ pub const ROUTES: &[Route<Run>] = &[Route {
 }];
 
 fn seal(_scene: &Scene<'_>) -> Result<Work, Refusal> {
-    Ok(Work { reply: Reply::Empty, writes: Vec::new(), after: vec![After::Seal] })
+    Ok(Work::reply(Reply::Empty).then([After::Seal]))
 }

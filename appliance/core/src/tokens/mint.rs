@@ -4,8 +4,10 @@ use aws_lc_rs::hmac;
 use strongroom_barrier::Write;
 use strongroom_engine::Entropy;
 use strongroom_types::reply::AuthReply;
-use strongroom_types::{JsonMap, Refusal, Secret, Timestamp};
+use strongroom_types::{JsonMap, NoEntropy, Refusal, Secret, Timestamp};
+use zeroize::Zeroizing;
 
+use super::tree::due;
 use super::{TokenRecord, Tokens, name};
 use crate::fault::damaged;
 
@@ -53,12 +55,12 @@ impl Tokens {
     pub fn mint(&self, wish: Wish, entropy: &dyn Entropy, now: Timestamp) -> Result<Minted, Refusal> {
         let token = match wish.id {
             Some(id) => id,
-            None => self.random_token(entropy),
+            None => self.random_token(entropy)?,
         };
         let key = self.key(&token);
         let record = TokenRecord {
             v: 1,
-            accessor: base62(entropy, 24),
+            accessor: base62(entropy, 24)?,
             policies: wish.policies,
             path: wish.path,
             meta: wish.meta,
@@ -72,6 +74,7 @@ impl Tokens {
             renewable: wish.renewable,
             parent: wish.parent,
             last_renewal: None,
+            ended: false,
         };
         let body = serde_json::to_vec(&record).map_err(damaged)?;
         let mut writes = vec![
@@ -81,16 +84,19 @@ impl Tokens {
         if let Some(parent) = &record.parent {
             writes.push(Write::put(name(&["child", parent, &key])?, Vec::new()));
         }
+        writes.extend(due(&key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
         Ok(Minted { auth: record.auth(token, now), writes })
     }
 
-    fn random_token(&self, entropy: &dyn Entropy) -> Secret {
+    fn random_token(&self, entropy: &dyn Entropy) -> Result<Secret, Refusal> {
+        let random = Zeroizing::new(base62(entropy, RANDOM)?);
+        // Long enough from the beginning: a text that grows leaves copies behind.
         let mut text = String::with_capacity(PREFIX.len() + RANDOM + CHECK);
         text.push_str(PREFIX);
-        text.push_str(&base62(entropy, RANDOM));
+        text.push_str(&random);
         let check = self.checksum(text.as_bytes());
         text.push_str(&check);
-        Secret::from(text)
+        Ok(Secret::from(text))
     }
 
     /// Whether `token` may be one: tokens of our own form must carry the right checksum, chosen ids have none.
@@ -134,16 +140,16 @@ impl TokenRecord {
 }
 
 /// `count` random characters, without modulo bias.
-pub fn base62(entropy: &dyn Entropy, count: usize) -> String {
+pub fn base62(entropy: &dyn Entropy, count: usize) -> Result<String, NoEntropy> {
     let mut text = String::with_capacity(count);
-    let mut bytes = [0; 64];
+    let mut bytes = Zeroizing::new([0; 64]);
     while text.len() < count {
-        entropy.fill(&mut bytes);
+        entropy.fill(bytes.as_mut_slice())?;
         // 248 = 4 * 62: larger bytes would favour the first characters.
         let fair = bytes.iter().filter(|byte| **byte < 248).take(count - text.len());
         text.extend(fair.map(|byte| digit(byte % 62)));
     }
-    text
+    Ok(text)
 }
 
 fn digit(value: u8) -> char {

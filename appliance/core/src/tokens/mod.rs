@@ -12,6 +12,7 @@
 //! | `["id", key]` | the [`TokenRecord`] |
 //! | `["accessor", accessor]` | the key it belongs to |
 //! | `["child", parent key, key]` | nothing: the tree for revocation |
+//! | `[key]`, ordered by expiry | nothing: what the sweep reads |
 
 mod mint;
 pub mod routes;
@@ -24,10 +25,11 @@ use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Entry, Name, Reader, View, Write};
 use strongroom_engine::Entropy;
 use strongroom_types::{JsonMap, Refusal, Secret, Timestamp};
+use tokio::sync::RwLock;
 
 use crate::fault::{barrier, damaged};
 
-pub use mint::{Minted, Wish, base62};
+pub use mint::{Wish, base62};
 pub use spend::UseLocks;
 pub use tree::Revoked;
 
@@ -67,6 +69,9 @@ pub struct TokenRecord {
     pub parent: Option<String>,
     /// When it was last renewed.
     pub last_renewal: Option<Timestamp>,
+    /// Revoked, and only there until its descendants are: see [`tree`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
 }
 
 /// A token that was found and has not expired.
@@ -83,6 +88,8 @@ pub struct Known {
 pub struct Tokens {
     /// Their records.
     pub view: View,
+    /// See [`tree`].
+    pub family: RwLock<()>,
     salt: hmac::Key,
 }
 
@@ -96,14 +103,13 @@ impl Tokens {
 
     /// With a new salt, and the write that stores it.
     pub fn create(view: View, entropy: &dyn Entropy) -> Result<(Self, Write), Refusal> {
-        let mut salt = [0; 32];
-        entropy.fill(&mut salt);
-        let write = Write::put(name(&["salt"])?, Secret::copy_of(&salt)).if_unchanged(None);
-        Ok((Self::new(view, &salt), write))
+        let salt = Secret::from(entropy.draw::<32>()?.to_vec());
+        let tokens = Self::new(view, salt.expose());
+        Ok((tokens, Write::put(name(&["salt"])?, salt).if_unchanged(None)))
     }
 
     fn new(view: View, salt: &[u8]) -> Self {
-        Self { view, salt: hmac::Key::new(hmac::HMAC_SHA256, salt) }
+        Self { view, family: RwLock::default(), salt: hmac::Key::new(hmac::HMAC_SHA256, salt) }
     }
 
     /// The key under which `token` is stored.
@@ -120,24 +126,35 @@ impl Tokens {
     }
 
     /// The token stored under `key`, if it has not expired.
-    pub fn find_by_key(&self, reader: &Reader, key: String, now: Timestamp) -> Result<Option<Known>, Refusal> {
+    pub fn find_by_key(
+        &self,
+        reader: &Reader,
+        key: String,
+        now: Timestamp,
+    ) -> Result<Option<Known>, Refusal> {
         let Some(entry) = reader.get(&name(&["id", &key])?).map_err(barrier)? else { return Ok(None) };
         let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-        if record.expires.is_some_and(|end| end <= now) {
+        if record.ended || record.expires.is_some_and(|end| end <= now) {
             return Ok(None);
         }
         Ok(Some(Known { key, record, entry }))
     }
 
     /// The token that `accessor` names.
-    pub fn find_by_accessor(&self, reader: &Reader, accessor: &str, now: Timestamp) -> Result<Option<Known>, Refusal> {
+    pub fn find_by_accessor(
+        &self,
+        reader: &Reader,
+        accessor: &str,
+        now: Timestamp,
+    ) -> Result<Option<Known>, Refusal> {
         if accessor.is_empty() || accessor.len() > 64 {
             return Ok(None);
         }
         match reader.get(&name(&["accessor", accessor])?).map_err(barrier)? {
             None => Ok(None),
             Some(key) => {
-                let key = key.value.expose_str().ok_or_else(|| damaged("an accessor's record is not text"))?;
+                let key =
+                    key.value.expose_str().ok_or_else(|| damaged("an accessor's record is not text"))?;
                 self.find_by_key(reader, key.to_owned(), now)
             }
         }
@@ -158,7 +175,8 @@ impl TokenRecord {
     /// Seconds until it ends; 0 for ever.
     pub fn ttl(&self, now: Timestamp) -> i64 {
         // Rounded to the nearest second, so that a token just made shows what it was given.
-        self.expires.map_or(0, |end| (end.nanos() - now.nanos() + 500_000_000).div_euclid(1_000_000_000).max(0))
+        self.expires
+            .map_or(0, |end| (end.nanos() - now.nanos() + 500_000_000).div_euclid(1_000_000_000).max(0))
     }
 
     /// Whether it holds the root policy.

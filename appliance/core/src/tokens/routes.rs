@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 use strongroom_barrier::{Reader, View, Write};
-use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Route, Seconds};
+use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Route, Seconds, Table};
 use strongroom_policy::PolicyName;
 use strongroom_types::reply::{AuthReply, Logical};
 use strongroom_types::time::format_duration;
 use strongroom_types::{JsonMap, Operation, Refusal, Reply, Secret};
 
+use super::tree::due;
 use super::{Known, ROOT, TokenRecord, Wish, name};
 use crate::fault::damaged;
 use crate::perform::{Run, Scene, SystemHandler, Work};
@@ -25,7 +26,8 @@ const RENEWABLE: Field<bool> = Field::new("renewable", "Whether it may be renewe
 const TTL: Field<Seconds> = Field::new("ttl", "How long it lives.");
 const LEASE: Field<Seconds> = Field::new("lease", "The older name of 'ttl'.");
 const TYPE: Field<String> = Field::new("type", "service.");
-const MAX_TTL: Field<Seconds> = Field::new("explicit_max_ttl", "How long it lives at most, whatever is renewed.");
+const MAX_TTL: Field<Seconds> =
+    Field::new("explicit_max_ttl", "How long it lives at most, whatever is renewed.");
 const DISPLAY_NAME: Field<String> = Field::new("display_name", "For people.");
 const NUM_USES: Field<i64> = Field::new("num_uses", "How often it may be used; 0 is unlimited.");
 const PERIOD: Field<Seconds> = Field::new("period", "What each renewal gives; needs sudo.");
@@ -53,10 +55,12 @@ const BY_ACCESSOR: &[FieldSpec] = &[ACCESSOR.spec(), INCREMENT.spec()];
 /// Older clients put the token into the path of these.
 const IN_PATH: Param = Param { name: "token", help: "The token.", kind: ParamKind::Exact };
 
-/// The routes below `auth/token/`.
-pub const ROUTES: &[Route<Run>] = &[
-    route("create", "Make a child token.", &[update("Make a token.", CREATE, create)]),
-    route("create-orphan", "Make a token without parent.", &[update("Make a token.", CREATE, create_orphan)]),
+/// All routes below `auth/token/`.
+pub const TABLES: &[Table<Run>] = &[ROUTES];
+
+const ROUTES: &[Route<Run>] = &[
+    route("create", "Make a child token.", &[bear("Make a token.", create)]),
+    route("create-orphan", "Make a token without parent.", &[bear("Make a token.", create_orphan)]),
     route(
         "lookup",
         "Look a token up.",
@@ -74,14 +78,22 @@ pub const ROUTES: &[Route<Run>] = &[
         "Look the caller's token up.",
         &[read("Look it up.", &[], lookup_self), update("Look it up.", &[], lookup_self)],
     ),
-    route("lookup-accessor", "Look a token up by accessor.", &[update("Look it up.", BY_ACCESSOR, lookup_accessor)]),
+    route(
+        "lookup-accessor",
+        "Look a token up by accessor.",
+        &[update("Look it up.", BY_ACCESSOR, lookup_accessor)],
+    ),
     route("renew", "Let a token live longer.", &[update("Renew.", BY_TOKEN, renew)]),
     route("renew-self", "Let the caller's token live longer.", &[update("Renew.", BY_TOKEN, renew_self)]),
-    route("renew-accessor", "Let a token live longer, by accessor.", &[update("Renew.", BY_ACCESSOR, renew_accessor)]),
-    route("revoke", "End a token and its children.", &[update("Revoke.", BY_TOKEN, revoke)]),
-    route("revoke-self", "End the caller's token and its children.", &[update("Revoke.", &[], revoke_self)]),
-    route("revoke-accessor", "End a token by accessor.", &[update("Revoke.", BY_ACCESSOR, revoke_accessor)]),
-    route("revoke-orphan", "End a token; its children live on.", &[update("Revoke.", BY_TOKEN, revoke_orphan)]),
+    route(
+        "renew-accessor",
+        "Let a token live longer, by accessor.",
+        &[update("Renew.", BY_ACCESSOR, renew_accessor)],
+    ),
+    route("revoke", "End a token and its children.", &[revoking(BY_TOKEN, revoke)]),
+    route("revoke-self", "End the caller's token and its children.", &[revoking(&[], revoke_self)]),
+    route("revoke-accessor", "End a token by accessor.", &[revoking(BY_ACCESSOR, revoke_accessor)]),
+    route("revoke-orphan", "End a token; its children live on.", &[revoking(BY_TOKEN, revoke_orphan)]),
     Route {
         path: "accessors",
         help: "The accessors of all tokens.",
@@ -105,6 +117,23 @@ const fn update(summary: &'static str, fields: &'static [FieldSpec], run: System
     Endpoint { operation: Operation::Update, summary, fields, body: Body::Json, run: Run::Free(run) }
 }
 
+/// Makes a child: not while a parent is being revoked.
+const fn bear(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
+    Endpoint {
+        operation: Operation::Update,
+        summary,
+        fields: CREATE,
+        body: Body::Json,
+        run: Run::Bearing(run),
+    }
+}
+
+/// Revokes: not while a child is being made.
+const fn revoking(fields: &'static [FieldSpec], run: SystemHandler) -> Endpoint<Run> {
+    let summary = "Revoke.";
+    Endpoint { operation: Operation::Update, summary, fields, body: Body::Json, run: Run::Revoking(run) }
+}
+
 const fn read(summary: &'static str, fields: &'static [FieldSpec], run: SystemHandler) -> Endpoint<Run> {
     Endpoint { operation: Operation::Read, summary, fields, body: Body::None, run: Run::Free(run) }
 }
@@ -125,7 +154,10 @@ fn create_orphan(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 fn make(scene: &Scene<'_>, orphan: bool) -> Result<Work, Refusal> {
     let call = &scene.request.stage.call;
-    let parent = &asker(scene)?.known;
+    // As it is now: it may have been revoked while this request waited for its turn.
+    let parent =
+        scene.active.tokens.find_by_key(&reader(scene), asker(scene)?.known.key.clone(), scene.now)?;
+    let parent = &parent.ok_or_else(Refusal::denied)?;
     let sudo = has_sudo(scene)?;
     if parent.record.num_uses > 0 {
         return Err(Refusal::bad_request("restricted use token cannot generate child tokens"));
@@ -166,12 +198,8 @@ fn make(scene: &Scene<'_>, orphan: bool) -> Result<Work, Refusal> {
     };
     let active = scene.active;
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), scene.now)?;
-    let mut writes = in_view(scene, minted.writes);
-    if !orphan {
-        // A parent that is revoked meanwhile makes this a conflict, and the second try finds it gone.
-        writes.push(unchanged(scene, parent)?);
-    }
-    Ok(Work { reply: auth_reply(minted.auth, warnings), writes, after: Vec::new() })
+    let writes = in_view(scene, minted.writes);
+    Ok(Work { writes, ..Work::reply(auth_reply(minted.auth, warnings)) })
 }
 
 /// The canonical policies of a child: its own wish within what its maker may give.
@@ -198,7 +226,9 @@ fn child_policies(scene: &Scene<'_>, parent: &TokenRecord, sudo: bool) -> Result
     }
     if policies.iter().any(|policy| policy == ROOT) {
         if !parent.is_root() {
-            return Err(Refusal::bad_request("root tokens may not be created without parent token being root"));
+            return Err(Refusal::bad_request(
+                "root tokens may not be created without parent token being root",
+            ));
         }
         policies = vec![ROOT.to_owned()];
     }
@@ -408,9 +438,14 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
     record.expires = Some(scene.now.plus_secs(ttl));
     record.last_renewal = Some(scene.now);
     let body = serde_json::to_vec(&record).map_err(damaged)?;
-    let write = Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry));
+    let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry))];
+    let (old, new) = (due(&known.key, &known.record)?, due(&known.key, &record)?);
+    if old != new {
+        writes.extend(old.map(|(minute, name)| Write::delete(name).due(minute)));
+        writes.extend(new.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
+    }
     let reply = auth_reply(record.auth(token, scene.now), warnings);
-    Ok(Work { reply, writes: in_view(scene, vec![write]), after: Vec::new() })
+    Ok(Work { writes: in_view(scene, writes), ..Work::reply(reply) })
 }
 
 // === revoke ===
@@ -439,13 +474,11 @@ fn revoke_orphan(scene: &Scene<'_>) -> Result<Work, Refusal> {
     }
     let known = find(scene, &given_token(scene)?)?;
     let known = known.ok_or_else(|| Refusal::bad_request("token to revoke not found"))?;
-    let writes = scene.active.revoke_alone(&reader(scene), &known)?;
-    Ok(Work { reply: Reply::Empty, writes, after: Vec::new() })
+    scene.active.revoke_alone(&scene.snapshot, &known)
 }
 
 fn end(scene: &Scene<'_>, known: &Known) -> Result<Work, Refusal> {
-    let writes = scene.active.revoke(&reader(scene), known)?;
-    Ok(Work { reply: Reply::Empty, writes, after: Vec::new() })
+    scene.active.revoke(&scene.snapshot, known)
 }
 
 // === helpers ===
@@ -485,14 +518,6 @@ fn seconds(given: Option<Seconds>, field: &str) -> Result<i64, Refusal> {
 
 fn in_view(scene: &Scene<'_>, writes: Vec<Write>) -> Vec<(View, Write)> {
     writes.into_iter().map(|write| (scene.active.tokens.view.clone(), write)).collect()
-}
-
-/// Writes the token again as it is: a precondition on a record that is only read.
-fn unchanged(scene: &Scene<'_>, known: &Known) -> Result<(View, Write), Refusal> {
-    let at = name(&["id", &known.key])?;
-    let now = reader(scene).get(&at).map_err(crate::fault::barrier)?.ok_or_else(Refusal::denied)?;
-    let body = Secret::copy_of(now.value.expose());
-    Ok((scene.active.tokens.view.clone(), Write::put(at, body).if_unchanged(Some(&now))))
 }
 
 fn auth_reply(auth: AuthReply, warnings: Vec<String>) -> Reply {

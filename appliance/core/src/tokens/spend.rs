@@ -1,63 +1,77 @@
 //! Uses of tokens that have only so many.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use strongroom_barrier::{View, Write};
+use strongroom_store::Snapshot;
 use strongroom_types::Refusal;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Known, Tokens, name};
+use super::{Known, TokenRecord, Tokens, name};
 use crate::active::Active;
-use crate::fault::damaged;
+use crate::fault::{barrier, damaged};
 
-/// One lock per few tokens with limited uses.
+/// A lock for each token with limited uses that is being used.
+#[derive(Default)]
 pub struct UseLocks {
-    locks: Vec<Arc<Mutex<()>>>,
+    locks: StdMutex<HashMap<String, Arc<Mutex<()>>>>,
 }
 
-impl Default for UseLocks {
-    fn default() -> Self {
-        Self { locks: (0..64).map(|_| Arc::default()).collect() }
-    }
-}
+/// Locks that nobody holds are thrown away when there are so many.
+const TIDY_AT: usize = 1024;
 
 impl UseLocks {
     /// Waits for the turn of the token with this key.
     pub async fn lock(&self, key: &str) -> OwnedMutexGuard<()> {
-        let mut hasher = DefaultHasher::new();
-        key.hash(&mut hasher);
-        let count = self.locks.len().max(1) as u64;
-        let at = usize::try_from(hasher.finish() % count).unwrap_or(0);
-        match self.locks.get(at) {
-            Some(lock) => lock.clone().lock_owned().await,
-            None => Arc::new(Mutex::new(())).lock_owned().await,
-        }
+        let lock = {
+            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            if locks.len() >= TIDY_AT {
+                locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            }
+            locks.entry(key.to_owned()).or_default().clone()
+        };
+        lock.lock_owned().await
     }
 }
 
 impl Tokens {
-    /// Adds the use of `known` to `writes`, if its uses are counted; the last one revokes it and its children.
-    ///
-    /// Nothing is added when `writes` removes the token anyway.
-    pub fn spend(&self, active: &Active, known: &Known, writes: &mut Vec<(View, Write)>) -> Result<(), Refusal> {
-        if known.record.num_uses == 0 {
+    /// Adds one use of the token with this key to `writes`; the last one revokes it. Refused if it is gone.
+    pub fn spend(
+        &self,
+        active: &Active,
+        snapshot: &Arc<dyn Snapshot>,
+        key: &str,
+        writes: &mut Vec<(View, Write)>,
+    ) -> Result<(), Refusal> {
+        let at = name(&["id", key])?;
+        let own = |write: &Write| write.due.is_none() && write.name == at;
+        if writes.iter().any(|(_, write)| own(write) && write.value.is_none()) {
+            // The request revokes its own token.
             return Ok(());
         }
-        let at = name(&["id", &known.key])?;
-        if writes.iter().any(|(_, write)| write.name == at && write.value.is_none()) {
+        let reader = self.view.at(snapshot.clone());
+        let entry = reader.get(&at).map_err(barrier)?.ok_or_else(Refusal::denied)?;
+        let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
+        if record.num_uses == 1 {
+            // Neither a renewal nor something for the cubbyhole outlives it.
+            writes.retain(|(_, write)| {
+                !own(write) && write.name.segments().first().is_none_or(|first| first != key)
+            });
+            let known = Known { key: key.to_owned(), record, entry };
+            writes.extend(active.revoke(snapshot, &known)?.writes);
             return Ok(());
         }
-        if known.record.num_uses == 1 {
-            writes.extend(active.revoke(&self.view.at(active.snapshot()?), known)?);
-            return Ok(());
-        }
-        let mut record = known.record.clone();
-        record.num_uses -= 1;
+        // A renewal in the same request has written the record already.
+        let renewed =
+            writes.iter().position(|(_, write)| own(write)).map(|position| writes.swap_remove(position).1);
+        let mut record = match renewed.and_then(|write| write.value) {
+            Some(body) => serde_json::from_slice(body.expose()).map_err(damaged)?,
+            None => record,
+        };
+        record.num_uses = record.num_uses.saturating_sub(1);
         let body = serde_json::to_vec(&record).map_err(damaged)?;
-        // Last, so that it wins over a renewal in the same request; the use lock keeps others away.
-        writes.retain(|(_, write)| write.name != at);
-        writes.push((self.view.clone(), Write::put(at, body)));
+        writes.push((self.view.clone(), Write::put(at, body).if_unchanged(Some(&entry))));
         Ok(())
     }
 }

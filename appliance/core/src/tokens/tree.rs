@@ -1,53 +1,85 @@
-//! Revocation: a token takes its children with it.
+//! Revocation: a token takes its children with it, and what they kept in their cubbyholes.
+//!
+//! A tree of up to [`SLICE`] tokens goes in one batch. Of a larger one the token itself is marked as ended in that batch, which
+//! ends it for good, and falls due at once: the sweep removes its descendants, leaves first, a slice at a time.
+//!
+//! Whoever makes a child holds [`Tokens::family`] for reading until its commit, whoever revokes holds it for writing: so no
+//! child is born to a parent that is being removed, and a thousand births do not make each other run again.
 
-use strongroom_barrier::{Reader, Write};
-use strongroom_types::Refusal;
+use strongroom_barrier::{Minute, Reader, Write};
+use strongroom_types::{Refusal, Timestamp};
 
-use super::{Known, Tokens, name};
+use super::{Known, TokenRecord, Tokens, name};
 use crate::fault::{barrier, damaged};
 
-/// Tokens revoked by one request; more are refused, so that a batch stays small.
-const MAX_TREE: usize = 100_000;
+/// Tokens removed by one batch.
+pub const SLICE: usize = 500;
 
 /// What goes when tokens are revoked.
+#[derive(Default)]
 pub struct Revoked {
     /// For the tokens' view.
     pub writes: Vec<Write>,
     /// The keys of all that go: what they kept in their cubbyholes goes too.
     pub keys: Vec<String>,
+    /// Whether there is more, which the sweep has to remove.
+    pub more: bool,
 }
 
 impl Tokens {
-    /// Removes `known` and all that descend from it.
+    /// Ends `known` and all that descend from it.
     pub fn revoke_tree(&self, reader: &Reader, known: &Known) -> Result<Revoked, Refusal> {
-        let mut revoked = Revoked { writes: Vec::new(), keys: Vec::new() };
-        let mut open = vec![known.key.clone()];
-        while let Some(key) = open.pop() {
-            if revoked.keys.len() >= MAX_TREE {
-                return Err(Refusal::bad_request("too many children: revoke some of them first"));
-            }
-            for child in self.children(reader, &key)? {
-                revoked.writes.push(Write::delete(name(&["child", &key, &child])?));
-                open.push(child);
-            }
-            self.remove(reader, key, &mut revoked)?;
+        let slice = self.tree_slice(reader, &known.key)?;
+        if !slice.more {
+            return Ok(slice);
         }
+        let record =
+            TokenRecord { ended: true, expires: Some(Timestamp::from_secs(0)), ..known.record.clone() };
+        let mut revoked = Revoked { more: true, ..Revoked::default() };
+        revoked
+            .writes
+            .extend(due(&known.key, &known.record)?.map(|(minute, name)| Write::delete(name).due(minute)));
+        revoked
+            .writes
+            .extend(due(&known.key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
+        let body = serde_json::to_vec(&record).map_err(damaged)?;
+        revoked.writes.push(Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry)));
         Ok(revoked)
     }
 
     /// Removes `known` alone: its children become orphans.
     pub fn revoke_alone(&self, reader: &Reader, known: &Known) -> Result<Revoked, Refusal> {
-        let mut revoked = Revoked { writes: Vec::new(), keys: Vec::new() };
+        let mut revoked = Revoked::default();
         for child in self.children(reader, &known.key)? {
             revoked.writes.push(Write::delete(name(&["child", &known.key, &child])?));
             let at = name(&["id", &child])?;
             let Some(entry) = reader.get(&at).map_err(barrier)? else { continue };
-            let mut record: super::TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-            record.parent = None;
+            let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
+            let record = TokenRecord { parent: None, ..record };
             let body = serde_json::to_vec(&record).map_err(damaged)?;
             revoked.writes.push(Write::put(at, body).if_unchanged(Some(&entry)));
         }
         self.remove(reader, known.key.clone(), &mut revoked)?;
+        Ok(revoked)
+    }
+
+    /// Removes as much of the tree below and with `key` as fits into one batch, leaves first: what is left is a tree still.
+    pub fn tree_slice(&self, reader: &Reader, key: &str) -> Result<Revoked, Refusal> {
+        let mut revoked = Revoked::default();
+        // From the root down to where we are: each with its children that have not been looked at.
+        let mut path = vec![(key.to_owned(), self.children(reader, key)?)];
+        while let Some((_, children)) = path.last_mut() {
+            if revoked.keys.len() >= SLICE {
+                revoked.more = true;
+                break;
+            }
+            if let Some(child) = children.pop() {
+                let below = self.children(reader, &child)?;
+                path.push((child, below));
+            } else if let Some((done, _)) = path.pop() {
+                self.remove(reader, done, &mut revoked)?;
+            }
+        }
         Ok(revoked)
     }
 
@@ -59,9 +91,10 @@ impl Tokens {
     fn remove(&self, reader: &Reader, key: String, revoked: &mut Revoked) -> Result<(), Refusal> {
         let at = name(&["id", &key])?;
         if let Some(entry) = reader.get(&at).map_err(barrier)? {
-            let record: super::TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-            revoked.writes.push(Write::delete(at));
+            let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
+            revoked.writes.push(Write::delete(at).if_unchanged(Some(&entry)));
             revoked.writes.push(Write::delete(name(&["accessor", &record.accessor])?));
+            revoked.writes.extend(due(&key, &record)?.map(|(minute, name)| Write::delete(name).due(minute)));
             if let Some(parent) = &record.parent {
                 revoked.writes.push(Write::delete(name(&["child", parent, &key])?));
             }
@@ -69,4 +102,12 @@ impl Tokens {
         revoked.keys.push(key);
         Ok(())
     }
+}
+
+/// Where a token stands in the index by expiry; a token that lives for ever is not in it.
+pub(super) fn due(
+    key: &str,
+    record: &TokenRecord,
+) -> Result<Option<(Minute, strongroom_barrier::Name)>, Refusal> {
+    record.expires.map(|end| Ok((Minute::not_before(end), name(&[key])?))).transpose()
 }

@@ -1,0 +1,250 @@
+//! A request's two lines in the audit log: one before its effect, one before its answer.
+//!
+//! A [`Trail`] follows a request through the stages and keeps what they find out, so that a request which is refused
+//! half-way has a line that says as much as was known. No line written, no effect; no second line, no answer.
+
+use std::sync::Arc;
+
+use strongroom_audit::{
+    AuditError, Audited, Auth, Clear, Event, Mount, Namespace, ResponseEvent, Salt, SinkConfig,
+};
+use strongroom_barrier::{Name, View, Write};
+use strongroom_engine::{Entropy, FieldSpec};
+use strongroom_store::Batch;
+use strongroom_types::error::Kind;
+use strongroom_types::id::RequestId;
+use strongroom_types::request::Head;
+use strongroom_types::{JsonMap, Operation, Received, Refusal, Reply, Request, Secret};
+
+use crate::Parts;
+use crate::active::Active;
+use crate::fault::{self, damaged};
+use crate::stage::{Asker, Authenticated, Authorized, Read, Routed, Target};
+
+/// What is known of a request so far.
+pub struct Trail {
+    active: Arc<Active>,
+    id: RequestId,
+    operation: Operation,
+    path: String,
+    namespace: String,
+    token: Option<Secret>,
+    remote: Option<(std::net::IpAddr, u16)>,
+    wrap_ttl: Option<u64>,
+    target: Where,
+    fields: &'static [FieldSpec],
+    asker: Option<Asker>,
+    data: Option<Arc<JsonMap>>,
+    allowed: Option<bool>,
+}
+
+/// Which mount a line names.
+enum Where {
+    Nowhere,
+    System,
+    Tokens,
+    Mount(Arc<crate::mounts::Mount>),
+}
+
+impl Trail {
+    /// A request has come in.
+    pub fn begin(active: &Arc<Active>, request: &Request<Received>) -> Self {
+        let Head { id, operation, path, token, namespace, wrap_ttl, remote, .. } = &request.head;
+        Self {
+            active: active.clone(),
+            id: *id,
+            operation: *operation,
+            path: path.as_str().to_owned(),
+            namespace: namespace.clone(),
+            token: token.as_ref().map(|token| Secret::copy_of(token.expose())),
+            remote: *remote,
+            wrap_ttl: *wrap_ttl,
+            target: Where::Nowhere,
+            fields: &[],
+            asker: None,
+            data: None,
+            allowed: None,
+        }
+    }
+
+    /// It is known where it goes.
+    pub fn routed(&mut self, request: Request<Routed>) -> Request<Routed> {
+        match &request.stage.target {
+            Target::Engine { mount, endpoint, .. } => {
+                self.target = Where::Mount(mount.clone());
+                self.fields = endpoint.fields;
+            }
+            Target::System { endpoint, .. } => {
+                self.target = if self.path.starts_with("sys/") { Where::System } else { Where::Tokens };
+                self.fields = endpoint.fields;
+            }
+            Target::Help(_) | Target::Nowhere(_) => {}
+        }
+        request
+    }
+
+    /// It is known who asks.
+    pub fn authenticated(&mut self, request: Request<Authenticated>) -> Request<Authenticated> {
+        self.asker.clone_from(&request.stage.asker);
+        request
+    }
+
+    /// It is known with what.
+    pub fn read(&mut self, request: Request<Read>) -> Request<Read> {
+        if !request.stage.given.is_empty() {
+            self.data = Some(request.stage.given.clone());
+        }
+        self.allowed = Some(false);
+        request
+    }
+
+    /// It is known whether it may: a create is told from an update by then.
+    pub fn authorized(&mut self, request: Request<Authorized>) -> Request<Authorized> {
+        self.operation = request.head.operation;
+        self.allowed = Some(true);
+        request
+    }
+
+    /// The line before the effect, of a grant or of a refusal. No line, no effect.
+    pub fn before(&self, checked: &Result<Request<Authorized>, Refusal>) -> Result<Audited, Refusal> {
+        let error = checked.as_ref().err().map(text);
+        self.write(error, |event, audit| audit.before(event)).map_err(|cause| {
+            not_accepted(cause, "the audit log did not accept the request: nothing was done")
+        })
+    }
+
+    /// The line before the answer. No line, no answer.
+    pub fn after(&self, audited: &Audited, answer: &Result<Reply, Refusal>) -> Result<(), Refusal> {
+        let keys = match &self.target {
+            Where::Mount(mount) => mount.record.config.audit_non_hmac_response_keys.as_slice(),
+            _ => &[],
+        };
+        let response = ResponseEvent { answer: answer.as_ref(), clear: Clear { field: &|_| false, keys } };
+        let error = answer.as_ref().err().map(text);
+        self.write(error, |event, audit| audit.after(audited, event, &response)).map_err(|cause| {
+            not_accepted(
+                cause,
+                "the audit log did not accept the answer: what was asked is done, its answer is withheld",
+            )
+        })
+    }
+
+    fn write<T>(
+        &self,
+        error: Option<&str>,
+        line: impl FnOnce(&Event<'_>, &strongroom_audit::Broker) -> T,
+    ) -> T {
+        let is_clear =
+            |name: &str| self.fields.iter().any(|field| field.clear_in_audit && field.name == name);
+        let keys = match &self.target {
+            Where::Mount(mount) => mount.record.config.audit_non_hmac_request_keys.as_slice(),
+            _ => &[],
+        };
+        let event = Event {
+            namespace: match self.namespace.as_str() {
+                "" => Namespace::ROOT,
+                path => Namespace { id: "", path },
+            },
+            mount: self.mount(),
+            token: self.token.as_ref(),
+            auth: self.asker.as_ref().map(auth),
+            allowed: self.allowed,
+            remote: self.remote,
+            wrap_ttl: self.wrap_ttl,
+            data: self.data.as_deref(),
+            clear: Clear { field: &is_clear, keys },
+            error,
+            ..Event::new(self.id, self.operation, &self.path)
+        };
+        line(&event, &self.active.audit)
+    }
+
+    fn mount(&self) -> Option<Mount<'_>> {
+        let core = |point, kind, accessor, class| Some(Mount { point, kind, accessor, class });
+        match &self.target {
+            Where::Nowhere => None,
+            Where::System => core("sys/", "system", "system_strongroom", "secret"),
+            Where::Tokens => core("auth/token/", "token", "auth_token_strongroom", "auth"),
+            Where::Mount(mount) => {
+                let record = &mount.record;
+                core(&record.path, &record.kind, &record.accessor, "secret")
+            }
+        }
+    }
+}
+
+fn text(refusal: &Refusal) -> &str {
+    if refusal.message.is_empty() { "not found" } else { &refusal.message }
+}
+
+fn auth(asker: &Asker) -> Auth<'_> {
+    let record = &asker.known.record;
+    Auth {
+        accessor: &record.accessor,
+        display_name: &record.display_name,
+        policies: &record.policies,
+        token_policies: &record.policies,
+        identity_policies: &[],
+        metadata: record.meta.as_ref(),
+        entity_id: "",
+        token_type: "service",
+        remaining_uses: record.num_uses,
+        token_ttl: record.creation_ttl,
+        issued: Some(record.created),
+    }
+}
+
+/// The client is told that the log is to blame; why it refuses stands in the server's own log.
+fn not_accepted(cause: AuditError, told: &'static str) -> Refusal {
+    match cause {
+        AuditError::TooManyStrings { .. } => cause.into(),
+        other => {
+            crate::log::error(format_args!("{other}"));
+            Refusal::new(Kind::Internal, told)
+        }
+    }
+}
+
+/// A sink begins to refuse, or takes lines again.
+pub fn report(sink: &str, cause: Option<&std::io::Error>) {
+    match cause {
+        Some(cause) => crate::log::error(format_args!(
+            "the audit sink \"{sink}\" refuses: {cause}. Mend it; without any other sink nothing is answered until then"
+        )),
+        None => crate::log::info(format_args!("the audit sink \"{sink}\" takes lines again")),
+    }
+}
+
+// === salts ===
+
+/// The configured sinks, each with its salt: made here for one that the cluster has not had yet.
+pub async fn salts(parts: &Parts, system: &View) -> Result<Vec<(SinkConfig, Salt)>, Refusal> {
+    let reader = system.at(parts.store.snapshot().map_err(fault::store)?);
+    let mut batch = Batch::default();
+    for sink in &parts.audit {
+        if reader.get(&name(&sink.name)?).map_err(fault::barrier)?.is_none() {
+            let write = new_salt(&sink.name, parts.entropy.as_ref())?;
+            system.seal(&write, &mut batch).map_err(fault::barrier)?;
+        }
+    }
+    if !batch.is_empty() {
+        parts.store.commit(batch).await.map_err(fault::store)?;
+    }
+    let reader = system.at(parts.store.snapshot().map_err(fault::store)?);
+    let salted = |sink: &SinkConfig| {
+        let salt = reader.get(&name(&sink.name)?).map_err(fault::barrier)?;
+        let salt = salt.ok_or_else(|| damaged("the salt of an audit sink is missing"))?;
+        Ok((sink.clone(), Salt::new(&salt.value)))
+    };
+    parts.audit.iter().map(salted).collect()
+}
+
+/// A salt for the sink of this name, which has none.
+pub fn new_salt(sink: &str, entropy: &dyn Entropy) -> Result<Write, Refusal> {
+    let salt = Secret::from(entropy.draw::<32>()?.to_vec());
+    Ok(Write::put(name(sink)?, salt).if_unchanged(None))
+}
+
+fn name(sink: &str) -> Result<Name, Refusal> {
+    Name::new(["audit-salt", sink]).map_err(damaged)
+}

@@ -1,0 +1,279 @@
+//! From sealed to active: shares, devices, and what is checked once a keyslot has opened.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use strongroom_barrier::{Barrier, BarrierError};
+use strongroom_seal::{Opened, Progress, SealError, ShareError, Unsealing, share};
+use strongroom_store::Snapshot;
+use strongroom_types::error::Kind;
+use strongroom_types::{Refusal, Secret};
+
+use super::{SealFacts, StartError, State, seal_fault, stored_table};
+use crate::active::Active;
+use crate::{Core, Parts, fault, log};
+
+/// Waiting for a keyslot to open.
+pub struct Sealed {
+    /// What the stored table says of itself; `None` if it cannot be read.
+    pub facts: Option<SealFacts>,
+    /// Whether devices are asked without being told: at start, not after an operator has sealed.
+    pub by_itself: bool,
+    /// Held while holders are asked. `None` if there is no readable table.
+    attempt: tokio::sync::Mutex<Option<Unsealing>>,
+    /// What the status shows, so that it never waits for a device.
+    seen: Mutex<SealedStatus>,
+}
+
+/// How far unsealing is.
+#[derive(Clone, Debug, Default)]
+pub struct SealedStatus {
+    /// Of the custodians.
+    pub progress: Progress,
+    /// Tells this attempt from the next; empty before the first share.
+    pub nonce: String,
+    /// What stands in the way, and what to do about it.
+    pub troubles: Vec<String>,
+}
+
+impl Sealed {
+    pub(super) fn at_start(parts: &Parts, snapshot: &dyn Snapshot) -> Result<Self, StartError> {
+        Self::new(parts, snapshot, true)
+    }
+
+    pub(super) fn by_hand(parts: &Parts, snapshot: &dyn Snapshot) -> Result<Self, StartError> {
+        Self::new(parts, snapshot, false)
+    }
+
+    /// Sealed for good: until somebody mends the store and starts again.
+    pub(super) fn broken(trouble: String) -> Self {
+        let seen = SealedStatus { troubles: vec![trouble], ..SealedStatus::default() };
+        Self { facts: None, by_itself: false, attempt: tokio::sync::Mutex::new(None), seen: Mutex::new(seen) }
+    }
+
+    fn new(parts: &Parts, snapshot: &dyn Snapshot, by_itself: bool) -> Result<Self, StartError> {
+        let table = match stored_table(snapshot)? {
+            Ok(table) => table,
+            Err(cause) => {
+                log::error(format_args!("{cause}"));
+                return Ok(Self::broken(cause.to_string()));
+            }
+        };
+        let table = table.unverified();
+        let attempt = Unsealing::new(table, &parts.settings.node, parts.entropy.as_ref())?;
+        let facts = SealFacts::of(table, parts.entropy.as_ref())?;
+        let has_devices = table
+            .slots()
+            .iter()
+            .flat_map(|slot| &slot.groups)
+            .any(|group| group.holders.iter().any(|holder| holder.device().is_some()));
+        let seen = SealedStatus { progress: attempt.progress(), ..SealedStatus::default() };
+        Ok(Self {
+            facts: Some(facts),
+            by_itself: by_itself && has_devices,
+            attempt: tokio::sync::Mutex::new(Some(attempt)),
+            seen: Mutex::new(seen),
+        })
+    }
+
+    /// How far it is.
+    pub fn status(&self) -> SealedStatus {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn show(&self, attempt: &Unsealing) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.progress = attempt.progress();
+        attempt.nonce().clone_into(&mut seen.nonce);
+    }
+
+    /// Shows what stands in the way; the log gets what it has not had yet.
+    fn complain(&self, troubles: Vec<String>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for trouble in troubles.iter().filter(|trouble| !seen.troubles.contains(trouble)) {
+            log::warn(format_args!("still sealed: {trouble}"));
+        }
+        seen.troubles = troubles;
+    }
+}
+
+impl Core {
+    /// Takes one custodian's share, in hexadecimal or base64. A wrong one is refused at once.
+    pub async fn offer_share(&self, key: &str) -> Result<(), Refusal> {
+        let state = self.state();
+        let sealed = match &*state {
+            State::Uninitialised => return Err(Refusal::bad_request("Vault is not initialized")),
+            // As Vault has it: one share too many does no harm.
+            State::Active(_) => return Ok(()),
+            State::Sealed(sealed) => sealed,
+        };
+        let bytes = share::from_text(key).map_err(refused)?;
+        let mut guard = sealed.attempt.lock().await;
+        if !self.is_sealed() {
+            return Ok(());
+        }
+        let attempt = guard.as_mut().ok_or_else(|| unreadable(sealed))?;
+        match attempt.offer_share(bytes.expose()) {
+            Ok(_) | Err(ShareError::AlreadyGiven { .. }) => {}
+            Err(cause) => {
+                log::warn(format_args!("a share was refused: {cause}"));
+                return Err(refused(cause));
+            }
+        }
+        let mut opened = attempt.open().map_err(|cause| seal_fault(&cause))?;
+        if opened.is_none() && attempt.progress().given >= attempt.progress().t {
+            // The people are there: what is still missing is a device's.
+            opened = self.ask_devices(sealed, attempt).await?;
+        }
+        sealed.show(attempt);
+        match opened {
+            None => Ok(()),
+            Some(opened) => {
+                self.unlock(&opened).await?;
+                // Nobody who waited for this attempt opens the same slot once more.
+                *guard = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Forgets the shares given so far.
+    pub async fn reset_shares(&self) -> Result<(), Refusal> {
+        let state = self.state();
+        let sealed = match &*state {
+            State::Uninitialised => return Err(Refusal::bad_request("Vault is not initialized")),
+            State::Active(_) => return Err(Refusal::bad_request("vault is unsealed")),
+            State::Sealed(sealed) => sealed,
+        };
+        let mut guard = sealed.attempt.lock().await;
+        let attempt = guard.as_mut().ok_or_else(|| unreadable(sealed))?;
+        attempt.reset(self.parts.entropy.as_ref()).map_err(|cause| seal_fault(&cause))?;
+        sealed.show(attempt);
+        Ok(())
+    }
+
+    /// Asks the devices of this node once. Whether the appliance is unsealed now.
+    pub async fn unseal_by_devices(&self) -> bool {
+        let state = self.state();
+        let State::Sealed(sealed) = &*state else { return matches!(*state, State::Active(_)) };
+        let mut guard = sealed.attempt.lock().await;
+        let Some(attempt) = guard.as_mut() else { return false };
+        let opened = self.ask_devices(sealed, attempt).await;
+        sealed.show(attempt);
+        match opened {
+            Ok(Some(opened)) => {
+                let done = self.unlock(&opened).await.is_ok();
+                if done {
+                    *guard = None;
+                }
+                done
+            }
+            Ok(None) => false,
+            Err(cause) => {
+                sealed.complain(vec![cause.to_string()]);
+                false
+            }
+        }
+    }
+
+    async fn ask_devices(&self, sealed: &Sealed, attempt: &mut Unsealing) -> Result<Option<Opened>, Refusal> {
+        let troubles = attempt.try_devices(self.parts.devices.as_ref()).await;
+        sealed.complain(troubles.iter().map(SealError::to_string).collect());
+        attempt.open().map_err(|cause| seal_fault(&cause))
+    }
+
+    /// A keyslot has opened. Only now can the table be believed: its MAC and generation must match the keyring.
+    async fn unlock(&self, opened: &Opened) -> Result<(), Refusal> {
+        let stay_sealed = |cause: String| {
+            log::error(format_args!("the keyslot \"{}\" has opened, but {cause}", opened.name));
+            if let State::Sealed(sealed) = &*self.state() {
+                sealed.complain(vec![cause.clone()]);
+            }
+            Refusal::new(Kind::Internal, cause)
+        };
+        let snapshot = self.parts.store.snapshot().map_err(fault::store)?;
+        let (barrier, facts) =
+            self.open_barrier(&opened.root_key, snapshot.as_ref()).map_err(|cause| stay_sealed(cause.0))?;
+        let active = Active::load(&self.parts, barrier.clone(), facts, self.switch.clone()).await;
+        let active = active.map_err(|cause| {
+            barrier.seal();
+            stay_sealed(format!("the system's own records cannot be read ({cause}): see the server's log"))
+        })?;
+        self.enter(active);
+        log::info(format_args!("unsealed by the keyslot \"{}\"", opened.name));
+        Ok(())
+    }
+
+    fn open_barrier(
+        &self,
+        root_key: &Secret,
+        snapshot: &dyn Snapshot,
+    ) -> Result<(Arc<Barrier>, SealFacts), Untrusted> {
+        let parts = &self.parts;
+        let table = stored_table(snapshot).map_err(Untrusted::new)?.map_err(Untrusted::new)?;
+        let cluster = table.unverified().cluster();
+        let barrier = Barrier::open(cluster, root_key, snapshot, parts.arena.clone(), parts.entropy.clone());
+        let barrier = barrier.map_err(Untrusted::new)?;
+        let checked = (|| {
+            let table = verified(table, &barrier)?;
+            if table.generation() != barrier.table_generation() {
+                let (stored, known) = (table.generation(), barrier.table_generation());
+                return Err(Untrusted(format!(
+                    "the keyslot table is of generation {stored} and the keyring knows {known}: an older table was put back. \
+                     Restore the storage"
+                )));
+            }
+            SealFacts::of(&table, parts.entropy.as_ref()).map_err(Untrusted::new)
+        })();
+        match checked {
+            Ok(facts) => Ok((barrier, facts)),
+            Err(cause) => {
+                barrier.seal();
+                Err(cause)
+            }
+        }
+    }
+
+    /// From here on requests are answered.
+    pub(super) fn enter(&self, active: Arc<Active>) {
+        if let Some(complaint) = active.clock.complaint() {
+            log::warn(format_args!("{complaint}"));
+        }
+        self.state.store(Arc::new(State::Active(active)));
+        self.switch.notify();
+    }
+}
+
+/// Why the appliance stays sealed though a keyslot has opened, for the operator.
+struct Untrusted(String);
+
+impl Untrusted {
+    fn new(cause: impl std::fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+fn verified(
+    table: strongroom_seal::StoredTable,
+    barrier: &Barrier,
+) -> Result<strongroom_seal::SlotTable, Untrusted> {
+    let mut failed: Option<BarrierError> = None;
+    let table = table.verify(|bytes| match barrier.table_mac(bytes) {
+        Ok(mac) => mac,
+        Err(cause) => {
+            failed = Some(cause);
+            [0; 32]
+        }
+    });
+    match failed {
+        Some(cause) => Err(Untrusted::new(cause)),
+        None => table.map_err(Untrusted::new),
+    }
+}
+
+fn refused(cause: ShareError) -> Refusal {
+    Refusal::bad_request(cause.to_string())
+}
+
+fn unreadable(sealed: &Sealed) -> Refusal {
+    Refusal::new(Kind::Internal, sealed.status().troubles.join("; "))
+}
