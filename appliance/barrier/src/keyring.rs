@@ -204,3 +204,59 @@ fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; N], BarrierE
     *rest = tail;
     Ok(head)
 }
+
+#[cfg(test)]
+mod tests {
+    use strongroom_os::Protection;
+
+    use super::*;
+
+    /// Authentic, for the frame has opened, but of no sense: a defect of ours, or a later format.
+    #[test]
+    fn a_keyring_has_one_encoding() {
+        let arena = Arena::new(1 << 20, Protection::BestEffort).unwrap();
+        let key = || Arc::new(arena.keep(&[7; KEY_LEN]).unwrap());
+        let term = |number: u32| [&number.to_be_bytes(), [0; 8].as_slice(), &[number as u8; 32]].concat();
+        let head = [&[VERSION], 3u64.to_be_bytes().as_slice(), &[1; 32], &[2; 32]].concat();
+        let parse = |plain: &[u8]| Keyring::parse(key(), plain, &arena);
+
+        let good = [head.clone(), term(1), term(2), term(9)].concat();
+        let keyring = parse(&good).unwrap();
+        assert_eq!(*keyring.plain(), good);
+        assert!(keyring.term(2).is_some() && keyring.term(3).is_none() && keyring.term(0).is_none());
+
+        let many = (1..=MAX_TERMS as u32 + 1).flat_map(term).collect();
+        for bad in [
+            head.clone(),
+            [head.clone(), term(0)].concat(),
+            [head.clone(), term(2), term(1)].concat(),
+            [head.clone(), term(1), term(1)].concat(),
+            [vec![2], good[1..].to_vec()].concat(),
+            [head.clone(), many].concat(),
+        ] {
+            assert!(matches!(parse(&bad), Err(BarrierError::Damaged)));
+        }
+        for len in (0..good.len()).filter(|len| len.checked_sub(head.len()).is_none_or(|l| l % TERM_LEN != 0))
+        {
+            assert!(matches!(parse(&good[..len]), Err(BarrierError::Damaged)));
+        }
+    }
+
+    #[test]
+    fn a_full_keyring_takes_no_more_terms() {
+        struct Ones;
+        impl Entropy for Ones {
+            fn fill(&self, out: &mut [u8]) -> Result<(), strongroom_types::NoEntropy> {
+                out.fill(1);
+                Ok(())
+            }
+        }
+        let arena = Arena::new(1 << 20, Protection::BestEffort).unwrap();
+        let root_key = Secret::copy_of(&[1; KEY_LEN]);
+        let now = Timestamp::from_secs(0);
+        let mut keyring = Keyring::create(ClusterId([1; 16]), &root_key, &arena, &Ones, now).unwrap();
+        let first = keyring.terms[0].clone();
+        keyring.terms = (1..=MAX_TERMS as u32).map(|number| Term { number, ..first.clone() }).collect();
+        assert!(matches!(keyring.with_new_term(&arena, &Ones, now), Err(BarrierError::TooManyTerms)));
+    }
+}
