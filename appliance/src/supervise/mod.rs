@@ -58,6 +58,12 @@ pub fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
+/// Whether `file` is a supervisor's file, for the test of what `setup` writes.
+#[cfg(test)]
+pub fn check(file: &std::path::Path) -> Result<(), String> {
+    plan::load(file).map(|_| ()).map_err(|report| report.to_string())
+}
+
 /// The file to read; `None` asks for help.
 fn parse(arguments: &[String]) -> Result<Option<PathBuf>, String> {
     let mut file = None;

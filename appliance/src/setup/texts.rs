@@ -1,0 +1,106 @@
+//! The files of a state folder that are text.
+
+use super::Wish;
+
+const WRITTEN: &str = "# Written by ./x run at every start; a change of yours would be lost.\n";
+
+/// The daemon's configuration.
+pub fn daemon(wish: &Wish) -> String {
+    let state = wish.state.display();
+    let address = wish.address;
+    format!(
+        r#"{WRITTEN}
+storage "redb" {{
+  path = "{state}/data/store.redb"
+}}
+
+listener "tcp" {{
+  address       = "{address}"
+  tls_cert_file = "{state}/server.pem"
+  tls_key_file  = "{state}/server.key"
+}}
+
+# HSM and TPM together: neither opens anything alone. That they run as our own user is for development only.
+seal "pkcs11" {{
+  name           = "hsm"
+  socket         = "{state}/run/hsm.sock"
+  allow_same_uid = true
+}}
+
+seal "tpm" {{
+  name           = "tpm"
+  socket         = "{state}/run/tpm.sock"
+  allow_same_uid = true
+}}
+
+audit "file" "file" {{
+  path = "{state}/audit.log"
+}}
+
+api_addr = "https://{address}"
+"#
+    )
+}
+
+/// The supervisor's programs.
+pub fn supervisor(wish: &Wish) -> String {
+    let state = wish.state.display();
+    let programs = wish.programs.display();
+    let (module, swtpm) = (wish.module.display(), wish.swtpm.display());
+    format!(
+        r#"{WRITTEN}
+pid_file = "{state}/run/supervise.pid"
+
+program "swtpm" {{
+  command = ["{swtpm}", "socket", "--tpm2", "--tpmstate", "dir={state}/swtpm",
+             "--server", "type=unixio,path={state}/run/swtpm.sock,mode=0600",
+             "--ctrl", "type=unixio,path={state}/run/swtpm.sock.ctrl,mode=0600",
+             "--flags", "not-need-init,startup-clear"]
+  log     = "{state}/log"
+  ready   = "{state}/run/swtpm.sock"
+}}
+
+program "tpm-bridge" {{
+  command = ["{programs}/tpm-bridge", "--tcti", "swtpm:path={state}/run/swtpm.sock",
+             "--state", "{state}/tpm", "--socket", "{state}/run/tpm.sock", "--allow-same-uid"]
+  log     = "{state}/log"
+  ready   = "{state}/run/tpm.sock"
+}}
+
+program "hsm-bridge" {{
+  command     = ["{programs}/hsm-bridge", "--module", "{module}", "--token", "strongroom",
+                 "--pin-file", "{state}/hsm-pin", "--latch", "{state}/hsm-pin.latch",
+                 "--socket", "{state}/run/hsm.sock", "--allow-same-uid"]
+  environment = {{ SOFTHSM2_CONF = "{state}/softhsm2.conf" }}
+  log         = "{state}/log"
+  ready       = "{state}/run/hsm.sock"
+}}
+
+program "strongroom" {{
+  command = ["{programs}/strongroom", "server", "-config={state}/strongroom.hcl"]
+  log     = "{state}/log"
+  reload  = true
+}}
+"#
+    )
+}
+
+/// SoftHSM's configuration.
+pub fn softhsm(wish: &Wish) -> String {
+    format!(
+        "{WRITTEN}directories.tokendir = {}/softhsm\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
+        wish.state.display()
+    )
+}
+
+/// What a user's shell reads to be a client.
+pub fn environment(wish: &Wish) -> String {
+    let state = wish.state.display();
+    format!(
+        "{WRITTEN}export VAULT_ADDR='https://{}'\nexport VAULT_CACERT='{state}/ca.pem'\n\
+         VAULT_TOKEN=$(cat '{state}/root-token') && export VAULT_TOKEN\n\
+         export PATH='{}':\"$PATH\"\n",
+        wish.address,
+        wish.programs.display()
+    )
+}
