@@ -19,6 +19,7 @@ pub(crate) fn check(module: &Pkcs11, slot: Slot) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    let message = format!("the token does not offer {}: enable it, or use another token", missing.join(" and "));
+    let message =
+        format!("the token does not offer {}: enable it, or use another token", missing.join(" and "));
     Err(DeviceError::new(DeviceErrorKind::Refused, message).into())
 }

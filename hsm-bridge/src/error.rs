@@ -25,9 +25,10 @@ impl Failure {
     pub(crate) fn settle(self) -> DeviceError {
         match self {
             Self::Lost(error) | Self::Final(error) => error,
-            Self::NoKey => {
-                DeviceError::new(DeviceErrorKind::Refused, "the token has no key with this id: is it another token?")
-            }
+            Self::NoKey => DeviceError::new(
+                DeviceErrorKind::Refused,
+                "the token has no key with this id: is it another token?",
+            ),
         }
     }
 }
@@ -55,7 +56,9 @@ pub(crate) fn sort(operation: &str, cause: Error) -> Failure {
         | RvError::FunctionFailed => {
             return Failure::Lost(DeviceError::new(Gone, format!("{operation}: the token answers {code:?}")));
         }
-        RvError::HostMemory | RvError::DeviceMemory | RvError::SessionCount | RvError::FunctionCanceled => Retry,
+        RvError::HostMemory | RvError::DeviceMemory | RvError::SessionCount | RvError::FunctionCanceled => {
+            Retry
+        }
         RvError::PinIncorrect
         | RvError::PinInvalid
         | RvError::PinLenRange

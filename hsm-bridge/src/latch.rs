@@ -67,10 +67,12 @@ impl Latch {
             State::Trying => "trying",
             State::Refused => "refused",
         };
-        let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            self.0.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let next = self.0.with_added_extension("next");
         let token: String = token.chars().filter(|c| !c.is_control()).collect();
-        let text = format!("strongroom-pin-latch 1\nstate {state}\ntoken {token}\nsource {}\n", hex(&print.0));
+        let text =
+            format!("strongroom-pin-latch 1\nstate {state}\ntoken {token}\nsource {}\n", hex(&print.0));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -90,7 +92,11 @@ impl Latch {
     pub(crate) fn clear_by_operator(&self) -> Result<(), FlagError> {
         let was_there = self.0.exists();
         self.clear().map_err(|cause| FlagError(format!("--latch {}: {cause}", self.0.display())))?;
-        say(if was_there { "the latch is cleared: the PIN is tried again" } else { "there is no latch: nothing to clear" });
+        say(if was_there {
+            "the latch is cleared: the PIN is tried again"
+        } else {
+            "there is no latch: nothing to clear"
+        });
         Ok(())
     }
 }
@@ -127,7 +133,11 @@ mod tests {
     fn what_is_not_a_latch_counts_as_refused() {
         let folder = tempfile::tempdir().unwrap();
         let latch = Latch::at(folder.path().join("latch"));
-        for text in ["", "strongroom-pin-latch 2\nstate trying\nsource ab\n", "strongroom-pin-latch 1\nstate x\nsource \n"] {
+        for text in [
+            "",
+            "strongroom-pin-latch 2\nstate trying\nsource ab\n",
+            "strongroom-pin-latch 1\nstate x\nsource \n",
+        ] {
             fs::write(latch.path(), text).unwrap();
             assert_eq!(latch.state(PRINT).unwrap(), State::Refused, "{text}");
         }

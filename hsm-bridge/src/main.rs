@@ -71,14 +71,16 @@ fn serve(config: Config) -> Result<(), FlagError> {
         .map_err(|cause| FlagError(format!("threads cannot be started: {cause}")))?;
     let device = Arc::new(device);
     runtime.block_on(async {
-        let stop = stop_on_signals().map_err(|cause| FlagError(format!("signals cannot be caught: {cause}")))?;
+        let stop =
+            stop_on_signals().map_err(|cause| FlagError(format!("signals cannot be caught: {cause}")))?;
         // Its first opening; a device that is missing is reported, and looked for again at each call.
         match device.identity().await {
             Ok(identity) => say(&format!("token {} ({}) is open", identity.serial, identity.model)),
             Err(error) => say(&format!("the token is not open: {error}")),
         }
-        let listener =
-            socket.listen().map_err(|cause| FlagError(format!("--socket {}: {cause}", socket.path.display())))?;
+        let listener = socket
+            .listen()
+            .map_err(|cause| FlagError(format!("--socket {}: {cause}", socket.path.display())))?;
         say(&format!("ready on {}", socket.path.display()));
         server::serve(listener, server, Arc::clone(&device) as Arc<dyn KeyDevice>, stop).await;
         socket.remove();

@@ -38,9 +38,12 @@ pub(crate) fn wrap(
     session.generate_random_slice(&mut iv).map_err(|cause| sort("random", cause))?;
     let sealed = {
         let parameters = GcmParams::new(&mut iv, &aad, tag_bits()).map_err(|cause| sort("wrap", cause))?;
-        session.encrypt(&Mechanism::AesGcm(parameters), key, plain.expose()).map_err(|cause| sort("wrap", cause))?
+        session
+            .encrypt(&Mechanism::AesGcm(parameters), key, plain.expose())
+            .map_err(|cause| sort("wrap", cause))?
     };
-    let back = decrypt(session, key, &iv, &aad, &sealed).map_err(|cause| sort("wrap, verification", cause))?;
+    let back =
+        decrypt(session, key, &iv, &aad, &sealed).map_err(|cause| sort("wrap, verification", cause))?;
     if back != *plain || sealed.len() != plain.len() + TAG {
         let message = "wrap: the token gives back other bytes than it was given: have it checked";
         return Err(DeviceError::new(DeviceErrorKind::Fatal, message).into());
@@ -56,7 +59,8 @@ pub(crate) fn unwrap(
     aad: &[u8],
     wrapped: &Wrapped,
 ) -> Result<Secret, Failure> {
-    let refused = |why: &str| Failure::from(DeviceError::new(DeviceErrorKind::Refused, format!("unwrap: {why}")));
+    let refused =
+        |why: &str| Failure::from(DeviceError::new(DeviceErrorKind::Refused, format!("unwrap: {why}")));
     let (iv, sealed) = decode(&wrapped.0).map_err(refused)?;
     match decrypt(session, key, iv, &bound(id, aad), sealed) {
         Ok(plain) => Ok(plain),
@@ -74,7 +78,13 @@ pub(crate) fn probe(session: &Session, key: ObjectHandle) -> Result<(), Failure>
     wrap(session, key, &probe, b"", &Secret::from(vec![0; 16])).map(drop)
 }
 
-fn decrypt(session: &Session, key: ObjectHandle, iv: &[u8], aad: &[u8], sealed: &[u8]) -> Result<Secret, Error> {
+fn decrypt(
+    session: &Session,
+    key: ObjectHandle,
+    iv: &[u8],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Result<Secret, Error> {
     let mut iv = iv.to_vec();
     let parameters = GcmParams::new(&mut iv, aad, tag_bits())?;
     session.decrypt(&Mechanism::AesGcm(parameters), key, sealed).map(Secret::from)

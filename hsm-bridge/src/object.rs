@@ -22,7 +22,10 @@ pub(crate) fn find(session: &Session, id: &KeyId) -> Result<Option<ObjectHandle>
     match found.as_slice() {
         [] => Ok(None),
         [only] => verify(session, id, *only).map(|()| Some(*only)),
-        several => Err(refused(id, &format!("there are {} keys with this id: remove all but the right one", several.len()))),
+        several => Err(refused(
+            id,
+            &format!("there are {} keys with this id: remove all but the right one", several.len()),
+        )),
     }
 }
 
@@ -46,7 +49,8 @@ pub(crate) fn make(session: &Session, id: &KeyId) -> Result<ObjectHandle, Failur
         Attribute::Verify(false),
         Attribute::Derive(false),
     ];
-    let key = session.generate_key(&Mechanism::AesKeyGen, &template).map_err(|cause| sort("make key", cause))?;
+    let key =
+        session.generate_key(&Mechanism::AesKeyGen, &template).map_err(|cause| sort("make key", cause))?;
     verify(session, id, key).map(|()| key)
 }
 
@@ -66,7 +70,9 @@ fn verify(session: &Session, id: &KeyId, key: ObjectHandle) -> Result<(), Failur
     let there = session.get_attributes(key, &types).map_err(|cause| sort("read key attributes", cause))?;
     match wanted.iter().find(|(_, attribute, _)| !there.contains(attribute)) {
         None => Ok(()),
-        Some((_, _, why)) => Err(refused(id, &format!("{why}: it is not used; remove it, or use another id"))),
+        Some((_, _, why)) => {
+            Err(refused(id, &format!("{why}: it is not used; remove it, or use another id")))
+        }
     }
 }
 

@@ -139,7 +139,11 @@ impl Module {
         self.life.write().unwrap_or_else(PoisonError::into_inner).close(&self.library);
     }
 
-    fn at_seat<T>(&self, number: usize, work: impl Fn(&mut Seat) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn at_seat<T>(
+        &self,
+        number: usize,
+        work: impl Fn(&mut Seat) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let life = self.life.read().unwrap_or_else(PoisonError::into_inner);
         let open = life.open.as_ref().ok_or_else(|| life.trouble.clone())?;
         let seat = open.seats.get(number).ok_or_else(|| life.trouble.clone())?;

@@ -63,7 +63,8 @@ impl Flags {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (arg.as_str(), None),
             };
-            let Some((name, takes)) = known.iter().copied().flatten().find(|(known, _)| *known == name) else {
+            let Some((name, takes)) = known.iter().copied().flatten().find(|(known, _)| *known == name)
+            else {
                 return Err(FlagError(format!("{name}: there is no such flag; see --help")));
             };
             let value = match (takes, inline) {
@@ -116,7 +117,8 @@ impl Flags {
             return Err(FlagError(message.into()));
         }
         if uid == Some(nix::unistd::geteuid().as_raw()) && !allow_same_uid {
-            let message = "--peer-uid is the user of this process: give the daemon its own, or add --allow-same-uid";
+            let message =
+                "--peer-uid is the user of this process: give the daemon its own, or add --allow-same-uid";
             return Err(FlagError(message.into()));
         }
         Ok(PeerRule { uid, allow_same_uid })
@@ -172,7 +174,9 @@ mod tests {
         assert!(read(&[]).unwrap().socket().unwrap_err().0.starts_with("--socket"));
         assert!(read(&[]).unwrap().peer().unwrap_err().0.starts_with("--peer-uid"));
         assert!(read(&["--peer-uid", "root"]).unwrap().peer().unwrap_err().0.starts_with("--peer-uid"));
-        assert!(read(&["--hang-limit", "0"]).unwrap().hang_limit().unwrap_err().0.starts_with("--hang-limit"));
+        assert!(
+            read(&["--hang-limit", "0"]).unwrap().hang_limit().unwrap_err().0.starts_with("--hang-limit")
+        );
         let own = nix::unistd::geteuid().to_string();
         assert!(read(&["--peer-uid", &own]).unwrap().peer().unwrap_err().0.starts_with("--peer-uid"));
     }
