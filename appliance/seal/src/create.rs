@@ -1,16 +1,16 @@
 //! Making the root key and its slots, and replacing the root key later.
 
-use strongroom_types::Secret;
 use strongroom_types::id::ClusterId;
+use strongroom_types::{Entropy, Secret};
+use zeroize::Zeroizing;
 
 use crate::derive::Place;
-use strongroom_types::Entropy;
 use crate::holder::{GroupPlace, wrap_part};
 use crate::keys::{self, ROOT_KEY_LEN};
 use crate::sharing::{Part, Split, split};
 use crate::{
-    DeviceHolder, Devices, Group, GroupPlan, Holder, HolderPlan, SealError, Slot, SlotId, SlotPlan, SlotTable,
-    plan, share,
+    DeviceHolder, Devices, Group, GroupPlan, Holder, HolderPlan, SealError, Slot, SlotId, SlotPlan,
+    SlotTable, plan, share,
 };
 
 /// What init has made.
@@ -42,7 +42,7 @@ pub async fn create(
     entropy: &dyn Entropy,
 ) -> Result<Created, SealError> {
     plan::check(plan)?;
-    let root_key = Secret::from(entropy.draw::<ROOT_KEY_LEN>()?.to_vec());
+    let root_key = Secret::copy_of(Zeroizing::new(entropy.draw::<ROOT_KEY_LEN>()?).as_slice());
     let mut table = SlotTable { cluster, generation: 1, slots: Vec::new() };
     let mut shares = Vec::new();
     for wish in plan {
@@ -56,6 +56,9 @@ pub async fn create(
 }
 
 /// The same slots with another root key, and the next generation. Needs no holder: only public keys.
+///
+/// `table` must be a verified one ([`crate::StoredTable::verify`]): whoever had put a public key of their own into it
+/// would be given the root key.
 pub fn replace_root_key(
     table: &SlotTable,
     root_key: &Secret,
@@ -87,7 +90,8 @@ async fn make_slot(
         let Split { scalar, parts, commitments } = split(wish.threshold, count, entropy)?;
         let at = GroupPlace { place, group: number };
         let digest = share::group_digest(place, number, &commitments);
-        let custodians = wish.holders.iter().zip(&parts).filter(|(holder, _)| **holder == HolderPlan::Custodian);
+        let custodians =
+            wish.holders.iter().zip(&parts).filter(|(holder, _)| **holder == HolderPlan::Custodian);
         shares.extend(custodians.map(|(_, part)| share::encode(&digest, part)));
         let holders = make_holders(wish, &parts, at, devices).await?;
         groups.push(Group { threshold: wish.threshold, holders, commitments });
@@ -97,8 +101,7 @@ async fn make_slot(
     let (public_key, wrapped_private_key) = keys::make_pair(place, &slot_key, entropy)?;
     let encapsulated_root_key = keys::encapsulate(place, &public_key, root_key, entropy)?;
 
-    let opened =
-        keys::open(place, &slot_key, &public_key, &wrapped_private_key, &encapsulated_root_key)?;
+    let opened = keys::open(place, &slot_key, &public_key, &wrapped_private_key, &encapsulated_root_key)?;
     if opened.as_ref() != Some(root_key) {
         return Err(SealError::SlotDamaged { slot: wish.name.clone() });
     }

@@ -19,12 +19,11 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
-use strongroom_types::Secret;
+use strongroom_types::id::ClusterId;
+use strongroom_types::{Entropy, Secret};
 use zeroize::Zeroizing;
 
-use strongroom_types::Entropy;
 use crate::{SealError, SlotId};
-use strongroom_types::id::ClusterId;
 
 /// A key of 256 bits.
 pub(crate) type Key = Zeroizing<[u8; 32]>;

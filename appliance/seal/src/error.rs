@@ -104,6 +104,17 @@ impl SealError {
         }
     }
 
+    /// The device that it is about.
+    pub fn device_name(&self) -> Option<&str> {
+        match self {
+            Self::DeviceMissing { name, .. }
+            | Self::DeviceLogin { name, .. }
+            | Self::DeviceRefused { name, .. }
+            | Self::DeviceWrong { name } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Whether it is about the device as a whole, so that its other keys need not be tried.
     pub(crate) fn makes_useless(&self, device: &str) -> bool {
         match self {
@@ -141,8 +152,12 @@ impl fmt::Display for SealError {
                  Restore the storage, or open another keyslot"
             ),
             Self::Table(table) => table.fmt(f),
-            Self::Entropy => f.write_str("the system's random generator fails: restart; if it stays so, replace the machine"),
-            Self::Crypto(primitive) => write!(f, "{primitive} failed: this is a fault of the program or the machine"),
+            Self::Entropy => f.write_str(
+                "the system's random generator fails: restart; if it stays so, replace the machine",
+            ),
+            Self::Crypto(primitive) => {
+                write!(f, "{primitive} failed: this is a fault of the program or the machine")
+            }
         }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use strongroom_device_api::{DeviceError, DeviceErrorKind, KeyDevice, KeyId, Wrapped};
 use strongroom_types::Secret;
-use zeroize::Zeroizing;
 
 use crate::derive::{Place, Purpose};
 use crate::model::MAX_WRAPPED;
@@ -63,9 +62,8 @@ pub(crate) async fn unwrap_part(
         .unwrap(&holder.key, &at.aad(holder.index), &holder.wrapped)
         .await
         .map_err(|cause| SealError::device(&holder.device, cause))?;
-    let bytes = plain.expose().try_into().map(Zeroizing::new);
-    let bytes = bytes.map_err(|_| SealError::DeviceWrong { name: holder.device.clone() })?;
-    Ok(Part { index: holder.index, bytes })
+    let part = Part::from_bytes(holder.index, plain.expose());
+    part.ok_or_else(|| SealError::DeviceWrong { name: holder.device.clone() })
 }
 
 fn find(devices: &dyn Devices, name: &str) -> Result<Arc<dyn KeyDevice>, SealError> {

@@ -5,11 +5,10 @@
 //!                                           └─HKDF▶ slot key ─AES-256-GCM▶ private key ─X-Wing, HKDF, AES-256-GCM▶ root key
 //! ```
 
-use strongroom_types::Secret;
+use strongroom_types::{Entropy, Secret};
 use zeroize::Zeroizing;
 
 use crate::derive::{Key, Place, Purpose, WRAP_OVERHEAD, derive, push_field, unwrap, wrap};
-use strongroom_types::Entropy;
 use crate::{SealError, xwing};
 
 /// Length of the root key in bytes.
@@ -48,6 +47,9 @@ pub(crate) fn encapsulate(
     root_key: &Secret,
     entropy: &dyn Entropy,
 ) -> Result<Vec<u8>, SealError> {
+    if root_key.len() != ROOT_KEY_LEN {
+        return Err(SealError::Crypto("a root key of another length"));
+    }
     let (ciphertext, shared) = xwing::encapsulate(public, entropy)?;
     let key = derive(shared.as_slice(), &place.context(Purpose::RootKeyWrap, &[]))?;
     let wrapped = wrap(&key, &place.context(Purpose::RootKey, &[]), root_key.expose(), entropy)?;

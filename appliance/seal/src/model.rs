@@ -149,7 +149,8 @@ pub(crate) fn is_name(text: &str) -> bool {
 /// devices, and `shamir` after them if people are needed or may help: `pkcs11`, `pkcs11+tpm`, `pkcs11+shamir`.
 pub fn kind(table: &SlotTable) -> String {
     let groups = table.slots().first().map(|slot| slot.groups.as_slice()).unwrap_or_default();
-    let devices: BTreeSet<DeviceKind> = groups.iter().flat_map(Group::devices).map(|device| device.kind).collect();
+    let devices: BTreeSet<DeviceKind> =
+        groups.iter().flat_map(Group::devices).map(|device| device.kind).collect();
     let mut names: Vec<&str> = devices.into_iter().map(DeviceKind::name).collect();
     if names.is_empty() || groups.iter().any(|group| group.custodians() > 0) {
         names.push("shamir");

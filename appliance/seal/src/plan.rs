@@ -79,7 +79,8 @@ fn check_slot(slot: &SlotPlan) -> Result<(), PlanError> {
 }
 
 fn check_group(group: &GroupPlan) -> Result<(), PlanError> {
-    let count = u8::try_from(group.holders.len()).ok().filter(|count| *count > 0).ok_or(PlanError::Holders)?;
+    let count =
+        u8::try_from(group.holders.len()).ok().filter(|count| *count > 0).ok_or(PlanError::Holders)?;
     if !(1..=count).contains(&group.threshold) {
         return Err(PlanError::Threshold);
     }

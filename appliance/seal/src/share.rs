@@ -14,7 +14,6 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use strongroom_types::Secret;
-use zeroize::Zeroizing;
 
 use crate::ShareError;
 use crate::derive::{Place, Purpose};
@@ -64,9 +63,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(GroupDigest, Part), ShareError> {
     let (&version, rest) = bytes.split_first().ok_or(ShareError::Malformed)?;
     let (group, rest) = rest.split_first_chunk().ok_or(ShareError::Malformed)?;
     let (&index, rest) = rest.split_first().ok_or(ShareError::Malformed)?;
-    let part: [u8; PART_LEN] = rest.try_into().map_err(|_| ShareError::Malformed)?;
+    let part = Part::from_bytes(index, rest).ok_or(ShareError::Malformed)?;
     if version != VERSION || index == 0 {
         return Err(ShareError::Malformed);
     }
-    Ok((*group, Part { index, bytes: Zeroizing::new(part) }))
+    Ok((*group, part))
 }

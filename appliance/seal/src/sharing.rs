@@ -11,10 +11,11 @@
 
 use std::fmt;
 
-use p256::elliptic_curve::PrimeField;
 use p256::elliptic_curve::group::GroupEncoding;
+use p256::elliptic_curve::{Generate, PrimeField};
 use p256::hash2curve::GroupDigest;
 use p256::{FieldBytes, NistP256, NonZeroScalar, ProjectivePoint, Scalar};
+use strongroom_types::Entropy;
 use vsss_rs::pedersen::{self, PedersenOptions};
 use vsss_rs::{
     IdentifierPrimeField, PedersenResult, PedersenVerifierSet, ReadableShareSet, Share, ValueGroup,
@@ -22,8 +23,6 @@ use vsss_rs::{
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::SealError;
-use strongroom_types::Entropy;
-
 use crate::entropy::CurveRng;
 
 /// The message whose hash is the second generator; see [`second_generator`].
@@ -59,14 +58,11 @@ pub(crate) struct Split {
 /// A random secret in `n` parts of which `k` give it back; each is checked before it is returned.
 pub(crate) fn split(k: u8, n: u8, entropy: &dyn Entropy) -> Result<Split, SealError> {
     let mut rng = CurveRng::new(entropy);
-    let mut secret = IdentifierPrimeField(*NonZeroScalar::random(&mut rng).as_ref());
-    let mut blinding = IdentifierPrimeField(*NonZeroScalar::random(&mut rng).as_ref());
+    let mut secret = IdentifierPrimeField(*NonZeroScalar::generate_from_rng(&mut rng).as_ref());
+    let mut blinding = IdentifierPrimeField(*NonZeroScalar::generate_from_rng(&mut rng).as_ref());
     let scalar = Zeroizing::new(secret.0.to_repr().into());
-    let made = if k == 1 {
-        constant(&secret, &blinding, n)
-    } else {
-        polynomial(k, n, &secret, &blinding, &mut rng)
-    };
+    let made =
+        if k == 1 { constant(&secret, &blinding, n) } else { polynomial(k, n, &secret, &blinding, &mut rng) };
     secret.0.zeroize();
     blinding.0.zeroize();
     rng.finish()?;
@@ -86,7 +82,8 @@ fn constant(secret: &ScalarValue, blinding: &ScalarValue, n: u8) -> Result<Parts
     Ok(((1..=n).map(|index| Part::new(index, secret, blinding)).collect(), vec![encode(commitment)]))
 }
 
-/// `k ≥ 2`.
+/// `k ≥ 2`. What vsss-rs keeps of the blinding and the Feldman set is not wiped; it leaves the secret hidden behind a
+/// discrete logarithm, and is gone with this function's memory.
 fn polynomial(
     k: u8,
     n: u8,
@@ -105,7 +102,8 @@ fn polynomial(
     let made = made.map_err(|_| SealError::Crypto("Pedersen sharing"))?;
 
     let shares = made.secret_shares().iter().zip(made.blinder_shares());
-    let parts = (1..=n).zip(shares).map(|(index, (share, blinding))| Part::new(index, &share.value, &blinding.value));
+    let parts =
+        (1..=n).zip(shares).map(|(index, (share, blinding))| Part::new(index, &share.value, &blinding.value));
     let commitments = <Vec<Verifier> as PedersenVerifierSet<ScalarShare, Verifier>>::blind_verifiers(
         made.pedersen_verifier_set(),
     );
@@ -117,12 +115,11 @@ pub(crate) fn verify(commitments: &[Commitment], part: &Part) -> bool {
     let Some(points) = commitments.iter().map(decode).collect::<Option<Vec<_>>>() else { return false };
     let Ok(h) = second_generator() else { return false };
     let Some((share, blinding)) = part.shares() else { return false };
-    let set: Vec<Verifier> =
-        PedersenVerifierSet::<ScalarShare, Verifier>::with_generators_and_verifiers(
-            Verifier::generator(),
-            ValueGroup(h),
-            &points,
-        );
+    let set: Vec<Verifier> = PedersenVerifierSet::<ScalarShare, Verifier>::with_generators_and_verifiers(
+        Verifier::generator(),
+        ValueGroup(h),
+        &points,
+    );
     PedersenVerifierSet::verify_share_and_blinder(&set, &share, &blinding).is_ok()
 }
 
@@ -175,6 +172,16 @@ impl Part {
         first.copy_from_slice(&share.0.to_repr());
         second.copy_from_slice(&blinding.0.to_repr());
         Self { index, bytes }
+    }
+
+    /// From the bytes of a share; `None` if there are not 64. They are checked by [`verify`], not here.
+    pub(crate) fn from_bytes(index: u8, from: &[u8]) -> Option<Self> {
+        let mut bytes = Zeroizing::new([0; PART_LEN]);
+        if from.len() != PART_LEN {
+            return None;
+        }
+        bytes.copy_from_slice(from);
+        Some(Self { index, bytes })
     }
 
     /// Share and blinding; `None` if one of them is not a scalar.
@@ -245,6 +252,7 @@ mod tests {
     use super::*;
     use crate::SystemEntropy;
     use data_encoding::HEXLOWER;
+    use strongroom_types::NoEntropy;
 
     #[test]
     fn the_second_generator_is_made_as_rfc_9380_says() {
@@ -304,8 +312,8 @@ mod tests {
     fn a_generator_that_fails_makes_no_shares() {
         struct Broken;
         impl Entropy for Broken {
-            fn fill(&self, _: &mut [u8]) -> Result<(), SealError> {
-                Err(SealError::Entropy)
+            fn fill(&self, _: &mut [u8]) -> Result<(), NoEntropy> {
+                Err(NoEntropy)
             }
         }
         assert!(matches!(split(1, 1, &Broken), Err(SealError::Entropy)));

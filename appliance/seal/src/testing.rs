@@ -5,11 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::{digest, hmac};
-use strongroom_device_api::{
-    DeviceError, DeviceErrorKind, Identity, KeyDevice, KeyId, Wrapped,
-};
+use strongroom_device_api::{DeviceError, DeviceErrorKind, Identity, KeyDevice, KeyId, Wrapped};
 use strongroom_types::id::ClusterId;
-use strongroom_types::{BoxFuture, Secret};
+use strongroom_types::{BoxFuture, Entropy, NoEntropy, Secret};
 
 use crate::*;
 
@@ -29,7 +27,7 @@ impl SeededEntropy {
 }
 
 impl Entropy for SeededEntropy {
-    fn fill(&self, out: &mut [u8]) -> Result<(), SealError> {
+    fn fill(&self, out: &mut [u8]) -> Result<(), NoEntropy> {
         for chunk in out.chunks_mut(32) {
             let counter = self.counter.fetch_add(1, Ordering::SeqCst);
             let mut input = vec![self.seed];
@@ -137,7 +135,8 @@ pub(crate) struct MockDevices(BTreeMap<String, Arc<MockDevice>>);
 impl MockDevices {
     pub(crate) fn with(names: &[&str]) -> Self {
         let device = |name: &&str| {
-            let device = MockDevice { name: name.to_string(), mood: Mutex::new(Mood::Well), calls: AtomicU64::new(0) };
+            let device =
+                MockDevice { name: name.to_string(), mood: Mutex::new(Mood::Well), calls: AtomicU64::new(0) };
             (name.to_string(), Arc::new(device))
         };
         Self(names.iter().map(device).collect())

@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_types::Secret;
 use strongroom_types::id::{ClusterId, RequestId};
+use strongroom_types::{Entropy, Secret};
 
 use crate::derive::Place;
-use strongroom_types::Entropy;
 use crate::holder::{GroupPlace, unwrap_part};
 use crate::share::{self, GroupDigest};
 use crate::sharing::{self, Part};
@@ -186,7 +185,8 @@ impl SlotAttempt {
         let scalars = self.groups.iter().map(combine).collect::<Result<Vec<_>, _>>()?;
         let slot_key = keys::slot_key(place, &scalars)?;
         let Slot { public_key, wrapped_private_key, encapsulated_root_key, .. } = &self.slot;
-        keys::open(place, &slot_key, public_key, wrapped_private_key, encapsulated_root_key)?.ok_or_else(damaged)
+        keys::open(place, &slot_key, public_key, wrapped_private_key, encapsulated_root_key)?
+            .ok_or_else(damaged)
     }
 }
 
@@ -225,10 +225,17 @@ impl GroupAttempt {
                 Ok(part) if sharing::verify(&group.commitments, &part) => {
                     parts.insert(holder.index, part);
                 }
-                Ok(_) => troubles.push(SealError::DeviceWrong { name: holder.device.clone() }),
-                Err(trouble) => troubles.push(trouble),
+                Ok(_) => note(troubles, SealError::DeviceWrong { name: holder.device.clone() }),
+                Err(trouble) => note(troubles, trouble),
             }
         }
+    }
+}
+
+/// One trouble for each device is enough, however many of its keys were tried.
+fn note(troubles: &mut Vec<SealError>, trouble: SealError) {
+    if troubles.iter().all(|noted| noted.device_name() != trouble.device_name()) {
+        troubles.push(trouble);
     }
 }
 

@@ -16,12 +16,11 @@
 use aws_lc_rs::agreement::{self, PrivateKey, UnparsedPublicKey, X25519};
 use aws_lc_rs::digest::{Context, SHA3_256};
 use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768};
-use strongroom_types::Secret;
+use strongroom_types::{Entropy, Secret};
 use zeroize::Zeroizing;
 
 use crate::SealError;
 use crate::derive::Key;
-use strongroom_types::Entropy;
 
 const X25519_LEN: usize = 32;
 /// Length of a secret key.
@@ -37,7 +36,8 @@ const LABEL: &[u8; 6] = br"\.//^\";
 pub(crate) fn generate(entropy: &dyn Entropy) -> Result<(Secret, Vec<u8>), SealError> {
     let ml_kem = DecapsulationKey::generate(&ML_KEM_768).map_err(|_| ml_kem_failed())?;
     let ml_kem_secret = ml_kem.key_bytes().map_err(|_| ml_kem_failed())?;
-    let ml_kem_public = ml_kem.encapsulation_key().and_then(|key| key.key_bytes()).map_err(|_| ml_kem_failed())?;
+    let ml_kem_public =
+        ml_kem.encapsulation_key().and_then(|key| key.key_bytes()).map_err(|_| ml_kem_failed())?;
     let x25519_secret = Zeroizing::new(entropy.draw::<X25519_LEN>()?);
     let x25519_public = x25519_public(x25519_secret.as_slice())?;
 
@@ -89,9 +89,12 @@ fn combine(ml_kem_ss: &[u8], x25519_ss: &[u8], x25519_ct: &[u8], x25519_public: 
 
 fn agree(secret: &[u8], public: &[u8]) -> Result<Key, SealError> {
     let secret = PrivateKey::from_private_key(&X25519, secret).map_err(|_| SealError::Crypto("X25519"))?;
-    agreement::agree(&secret, UnparsedPublicKey::new(&X25519, public), SealError::Crypto("X25519"), |shared| {
-        shared.try_into().map(Key::new).map_err(|_| SealError::Crypto("X25519"))
-    })
+    agreement::agree(
+        &secret,
+        UnparsedPublicKey::new(&X25519, public),
+        SealError::Crypto("X25519"),
+        |shared| shared.try_into().map(Key::new).map_err(|_| SealError::Crypto("X25519")),
+    )
 }
 
 fn x25519_public(secret: &[u8]) -> Result<Vec<u8>, SealError> {
