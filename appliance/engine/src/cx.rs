@@ -8,6 +8,7 @@ use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Entropy, JsonMap, NoEntropy, Operation, Refusal, Secret, Timestamp};
 
 use crate::Field;
+use crate::Params;
 use crate::field::FieldType;
 
 /// Everything a handler may use: nothing global, nothing of core.
@@ -61,7 +62,7 @@ pub struct Call {
     /// What is asked.
     pub operation: Operation,
     /// The values of the path's parameters, by name.
-    pub params: Vec<(&'static str, String)>,
+    pub params: Params,
     /// The body's object (on reads, the query), declared fields converted.
     pub fields: JsonMap,
     /// The body as it came, for handlers that take it whole; empty where nothing was sent.
@@ -83,11 +84,14 @@ impl Call {
         field.of(&self.fields)
     }
 
-    /// Whether the body says null for the field: in a merge patch that takes it back, while everywhere else null is
-    /// the same as absent.
-    pub fn is_null<T: FieldType>(&self, field: &Field<T>) -> bool {
-        let body: Option<JsonMap> = serde_json::from_slice(self.raw.expose()).ok();
-        body.is_some_and(|body| body.get(field.spec().name).is_some_and(serde_json::Value::is_null))
+    /// What the field is to be set to: its value, or its type's default if the body says null. `None` if it is
+    /// absent. For settings that a null takes back, where [`Call::get`] would leave them.
+    pub fn setting<T: FieldType + Default>(&self, field: &Field<T>) -> Option<T> {
+        let is_null = || {
+            let body: Option<JsonMap> = serde_json::from_slice(self.raw.expose()).ok();
+            body.is_some_and(|body| body.get(field.spec().name).is_some_and(serde_json::Value::is_null))
+        };
+        self.get(field).or_else(|| is_null().then(T::default))
     }
 }
 
@@ -131,6 +135,6 @@ impl Cx {
 fn refusal(error: BarrierError) -> Refusal {
     match error {
         BarrierError::Sealed => Refusal::sealed(),
-        other => Refusal::fault(format_args!("{other:?}")),
+        other => Refusal::fault(other),
     }
 }

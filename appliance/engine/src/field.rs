@@ -64,7 +64,7 @@ pub struct Field<T> {
 }
 
 /// A duration as clients send it; may be negative or parts of a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seconds {
     /// In nanoseconds.
     pub nanos: i64,
@@ -175,8 +175,8 @@ impl Kind {
         }
     }
 
-    /// `value` as this kind; durations become whole nanoseconds.
-    fn convert(self, value: &Value) -> Option<Value> {
+    /// `value` as this kind; durations become whole nanoseconds. `None` if it cannot be.
+    pub fn convert(self, value: &Value) -> Option<Value> {
         match self {
             Self::Any => Some(value.clone()),
             Self::Text => text(value).map(Value::from),

@@ -24,7 +24,7 @@ pub mod testing;
 
 pub use cx::{Call, Caller, Cx, MountInfo, MountOptions};
 pub use field::{Field, FieldSpec, Kind, KvPairs, Seconds};
-pub use route::{Body, Endpoint, Handler, Outcome, Param, ParamKind, Route, Run, Table};
+pub use route::{Body, Endpoint, Exists, Handler, Outcome, Param, ParamKind, Params, Route, Run, Table};
 
 pub use strongroom_barrier::{Entry, Name, Reader, Write};
 pub use strongroom_types::{Entropy, JsonMap, Operation, Refusal, Reply};
@@ -38,5 +38,8 @@ pub struct Engine {
     /// Checks the options of a new mount and chooses the mount's routes: at each start and each tune.
     pub routes: fn(&MountOptions) -> Result<&'static [Route<Handler>], Refusal>,
     /// Called when a mount's options change from the first to the second; its writes are committed with the change.
-    pub retune: Option<fn(&Cx, &MountOptions, &MountOptions) -> Result<Outcome, Refusal>>,
+    pub retune: Option<Retune>,
 }
+
+/// See [`Engine::retune`].
+pub type Retune = fn(&Cx, &MountOptions, &MountOptions) -> Result<Outcome, Refusal>;

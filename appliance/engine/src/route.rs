@@ -20,10 +20,16 @@ pub struct Route<H: 'static> {
     /// Whether the capability `sudo` is needed beside the operation's own.
     pub sudo: bool,
     /// Whether something is there: tells create from update. Without it every write is an update.
-    pub exists: Option<fn(&Cx, &Call) -> Result<bool, Refusal>>,
+    pub exists: Option<Exists>,
     /// What can be done.
     pub endpoints: &'static [Endpoint<H>],
 }
+
+/// Whether something is there already.
+pub type Exists = fn(&Cx, &Call) -> Result<bool, Refusal>;
+
+/// The values of a path's parameters, canonical, in order.
+pub type Params = Vec<(&'static str, String)>;
 
 /// A route table.
 pub type Table<H> = &'static [Route<H>];
@@ -182,7 +188,7 @@ impl<H> Route<H> {
     }
 
     /// The values of the path's parameters if `path` (canonical, without leading or trailing slash) matches.
-    pub fn matches(&self, path: &str) -> Option<Vec<(&'static str, String)>> {
+    pub fn matches(&self, path: &str) -> Option<Params> {
         let mut values = Vec::new();
         let mut rest = path;
         let mut pattern = self.path;
@@ -259,7 +265,7 @@ const REPLACED: &str = "Endpoint replaced the value of these parameters with the
                         endpoint's path";
 
 /// The route of `table` for `path`, and its parameters. Earlier routes win: literal ones stand first.
-pub fn find<'t, H>(table: &'t [Route<H>], path: &str) -> Option<(&'t Route<H>, Vec<(&'static str, String)>)> {
+pub fn find<'t, H>(table: &'t [Route<H>], path: &str) -> Option<(&'t Route<H>, Params)> {
     table.iter().find_map(|route| Some((route, route.matches(path)?)))
 }
 
