@@ -1,1 +1,47 @@
-//! strongroom-http
+//! HTTPS: listeners, limits, parsing, rendering. Nothing here decides what a client may do.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`bind`] | what a listener is, and the checks before anything listens |
+//! | [`tls`] | certificate, key and the TLS settings; TLS 1.3 unless 1.2 is asked for |
+//! | [`limits`] | every limit, with its name |
+//! | [`listener`] | accepting, deadlines, draining |
+//! | [`head`] | method, path and headers to a [`Request<Received>`]: a pure function |
+//! | [`render`] | [`Reply`] and [`Refusal`] to status and bytes: one table |
+//!
+//! Invariant: a body is never read before the service asks for it, and a request that has reached the service is
+//! carried to its end even when its client goes away: nothing behind it has to survive being dropped half-way.
+
+pub mod bind;
+mod body;
+mod connection;
+mod finish;
+pub mod head;
+pub mod limits;
+pub mod listener;
+mod pace;
+pub mod render;
+mod seats;
+pub mod tls;
+
+use std::sync::Arc;
+
+use strongroom_core::Core;
+use strongroom_types::{BoxFuture, Received, Refusal, Reply, Request};
+
+pub use bind::{Address, BindError, Bound, Listener, bind};
+pub use limits::Limits;
+pub use listener::serve;
+pub use tls::{Certificate, MinVersion, Pem, Tls, TlsError};
+
+/// Who answers requests.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one request. It is polled to its end, whatever the client does.
+    fn handle(&self, request: Request<Received>) -> BoxFuture<'_, Result<Reply, Refusal>>;
+}
+
+impl Service for Arc<Core> {
+    fn handle(&self, request: Request<Received>) -> BoxFuture<'_, Result<Reply, Refusal>> {
+        Box::pin(Core::handle(self, request))
+    }
+}

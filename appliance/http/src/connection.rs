@@ -1,0 +1,249 @@
+//! One connection: handshake, protocol, and its requests one by one.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request as HttpRequest, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use rustls::crypto::SecureRandom;
+use strongroom_types::error::Kind;
+use strongroom_types::id::RequestId;
+use strongroom_types::{Received, Refusal, Reply, Request};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::Service;
+use crate::body::SocketBody;
+use crate::finish::Finish;
+use crate::head::{self, Lines, NAMESPACE};
+use crate::limits::Limits;
+use crate::pace::{Pace, UnderWay, Verdict, Watch, Watched};
+use crate::render::{Asked, no_page, render};
+use crate::seats::Seat;
+
+/// What all connections of a listener share.
+pub(crate) struct House {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) limits: Limits,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) random: &'static dyn SecureRandom,
+    /// Requests under way.
+    pub(crate) requests: AtomicUsize,
+}
+
+/// What a listener tells its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Go on.
+    Open,
+    /// Finish what is under way, then close.
+    Drain,
+    /// Close.
+    Cut,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve<S>(
+    house: Arc<House>,
+    socket: S,
+    remote: Option<SocketAddr>,
+    seat: Seat,
+    phase: watch::Receiver<Phase>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(acceptor) = house.tls.clone() else {
+        return speak(house, socket, false, remote, seat, phase).await;
+    };
+    let mut stopped = phase.clone();
+    let shaken = tokio::select! {
+        shaken = timeout(house.limits.handshake_time, acceptor.accept(socket)) => shaken,
+        _ = stopped.wait_for(|phase| *phase != Phase::Open) => return,
+    };
+    // A handshake that fails is the client's affair: nothing to answer, and nothing to log for each scanner.
+    let Ok(Ok(stream)) = shaken else { return };
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    speak(house, stream, http2, remote, seat, phase).await;
+}
+
+/// HTTP/2 only if the handshake agreed on it: guessing from the first bytes has no deadline in hyper.
+async fn speak<IO>(
+    house: Arc<House>,
+    io: IO,
+    http2: bool,
+    remote: Option<SocketAddr>,
+    seat: Seat,
+    phase: watch::Receiver<Phase>,
+) where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pace = Arc::new(Pace::default());
+    let limits = house.limits.clone();
+    let watch = Watch::new(pace.clone(), limits.head_time, limits.idle_time, http2, Instant::now());
+    let io = TokioIo::new(Watched::new(io, pace.clone()));
+    let desk = Arc::new(Desk {
+        house,
+        pace,
+        remote: remote.map(|remote| (remote.ip().to_canonical(), remote.port())),
+        seat: Arc::new(seat),
+    });
+    let service = service_fn(move |request| {
+        let desk = desk.clone();
+        async move { Ok::<_, Infallible>(desk.answer(request).await) }
+    });
+    if http2 {
+        attend(two(&limits).serve_connection(io, service), watch, limits.tick(), phase).await;
+    } else {
+        attend(one(&limits).serve_connection(io, service), watch, limits.tick(), phase).await;
+    }
+}
+
+fn one(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // See `pace`: this timer would also run while the connection is idle.
+        .header_read_timeout(None)
+        .max_headers(limits.headers)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(limits.head_bytes.saturating_add(1024).max(8192));
+    builder
+}
+
+fn two(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.idle_time / 2)
+        .keep_alive_timeout(Duration::from_secs(20))
+        .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(limits.pending_resets)
+        .max_local_error_reset_streams(limits.error_resets)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(64 * 1024);
+    builder
+}
+
+/// Drives a connection, and ends it when its time or the listener's has come.
+async fn attend<C: GracefulConnection>(
+    connection: C,
+    mut watch: Watch,
+    tick: Duration,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let mut connection = std::pin::pin!(connection);
+    let mut ticks = interval(tick);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            // How it ended is the client's affair.
+            _ = connection.as_mut() => return,
+            now = ticks.tick() => match watch.look(now) {
+                Verdict::Wait => {}
+                Verdict::Shut => connection.as_mut().graceful_shutdown(),
+                Verdict::Cut => return,
+            },
+            changed = phase.changed() => {
+                if changed.is_err() || *phase.borrow() == Phase::Cut {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Where the requests of one connection are taken.
+struct Desk {
+    house: Arc<House>,
+    pace: Arc<Pace>,
+    remote: Option<(IpAddr, u16)>,
+    seat: Arc<Seat>,
+}
+
+/// A place among the requests under way.
+struct Place(Arc<House>);
+
+impl Place {
+    fn take(house: &Arc<House>) -> Option<Self> {
+        let place = Self(house.clone());
+        (house.requests.fetch_add(1, Relaxed) < house.limits.requests).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Desk {
+    async fn answer(&self, request: HttpRequest<Incoming>) -> Response<Full<Bytes>> {
+        let under_way = self.pace.request();
+        let (parts, body) = request.into_parts();
+        let mut id = [0; 16];
+        let random = self.house.random.fill(&mut id);
+        let id = RequestId::from_random(id);
+        let namespace = parts.headers.get(&NAMESPACE).cloned();
+        let answer = match random {
+            Ok(()) => self.ask(id, &parts, body, under_way).await,
+            Err(_) => Err(Refusal::internal()),
+        };
+        render(Asked { id, method: parts.method, namespace }, answer)
+    }
+
+    async fn ask(
+        &self,
+        id: RequestId,
+        parts: &http::request::Parts,
+        body: Incoming,
+        under_way: UnderWay,
+    ) -> Result<Reply, Refusal> {
+        let path = parts.uri.path();
+        if path == "/" || path == "/ui" || path.starts_with("/ui/") {
+            return Ok(no_page());
+        }
+        let limits = &self.house.limits;
+        let lines =
+            Lines { method: &parts.method, uri: &parts.uri, version: parts.version, headers: &parts.headers };
+        let head = head::parse(&lines, id, self.remote, limits.token_bytes)?;
+        let Some(place) = Place::take(&self.house) else {
+            return Err(Refusal::new(Kind::TooMany, "too many requests are under way: try again"));
+        };
+        let body = Box::new(SocketBody::new(body, limits.body_bytes, limits.body_time));
+        let request = Request { head, stage: Received { body } };
+        let service = self.house.service.clone();
+        // What goes on without its client still counts as this connection, and as a request under way.
+        let held = (self.seat.clone(), place, under_way);
+        let work = Finish::new(async move {
+            let answer = service.handle(request).await;
+            report(id, &answer);
+            drop(held);
+            answer
+        });
+        timeout(limits.request_time, work).await.unwrap_or_else(|_| {
+            Err(Refusal::new(Kind::Unavailable, "the request took too long; it may still take effect"))
+        })
+    }
+}
+
+/// A fault of ours is logged once, here, where its answer leaves; the client can name the request.
+fn report(id: RequestId, answer: &Result<Reply, Refusal>) {
+    if let Err(Refusal { cause: Some(cause), .. }) = answer {
+        // A log that cannot be written must not end the daemon.
+        let _ = writeln!(std::io::stderr().lock(), "strongroom ERROR request {id}: {cause}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Every limit of a listener, with its name. A limit reached is a clear error or a closed connection, never a wait.
+
+use std::time::Duration;
+
+/// The limits of one listener.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Open connections. One more waits in the kernel's queue until another ends.
+    pub connections: usize,
+    /// Open connections from one address. One more is closed at once.
+    pub connections_per_address: usize,
+    /// Requests under way, over all connections. One more is 429.
+    pub requests: usize,
+    /// Bytes of the first line and the headers together (HTTP/1.1), or of the header list (HTTP/2): 431.
+    pub head_bytes: usize,
+    /// Header lines: 431.
+    pub headers: usize,
+    /// Bytes of the token's header: 431.
+    pub token_bytes: usize,
+    /// Bytes of a body, whatever the route allows: 413.
+    pub body_bytes: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_time: Duration,
+    /// How long the first line and the headers may take; also from the handshake to the first request.
+    pub head_time: Duration,
+    /// How long a body may take, from the moment the service asks for it.
+    pub body_time: Duration,
+    /// How long a connection may stay without a request; also how long a client may take to read an answer.
+    pub idle_time: Duration,
+    /// How long an answer may take: 503. What was begun goes on without the client.
+    pub request_time: Duration,
+    /// How long requests under way are waited for when the listener stops.
+    pub drain_time: Duration,
+    /// HTTP/2 streams open at once on one connection.
+    pub streams: u32,
+    /// HTTP/2 streams that a client has reset and the server has not yet looked at (rapid reset): connection closed.
+    pub pending_resets: usize,
+    /// HTTP/2 streams that the server has reset for the client's errors: connection closed.
+    pub error_resets: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16 * 1024,
+            connections_per_address: 8 * 1024,
+            requests: 8 * 1024,
+            head_bytes: 48 * 1024,
+            headers: 100,
+            token_bytes: 8192,
+            body_bytes: 32 * 1024 * 1024,
+            handshake_time: Duration::from_secs(10),
+            head_time: Duration::from_secs(10),
+            body_time: Duration::from_secs(30),
+            idle_time: Duration::from_secs(300),
+            request_time: Duration::from_secs(90),
+            drain_time: Duration::from_secs(10),
+            streams: 128,
+            pending_resets: 20,
+            error_resets: 64,
+        }
+    }
+}
+
+impl Limits {
+    /// How often a connection is looked at: often enough that its shortest deadline is late by a quarter at most.
+    pub(crate) fn tick(&self) -> Duration {
+        (self.head_time.min(self.idle_time) / 4).max(Duration::from_millis(10))
+    }
+}

@@ -1,0 +1,228 @@
+//! What was answered, as a status, headers and bytes. The only place that knows HTTP statuses.
+//!
+//! The envelope is written straight into the answer's buffer, and the buffer is wiped once it has been sent.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+use serde_json::Value;
+use strongroom_types::error::Kind;
+use strongroom_types::id::RequestId;
+use strongroom_types::reply::{AuthReply, LeaseReply, Logical};
+use strongroom_types::{JsonMap, Refusal, Reply};
+use zeroize::Zeroizing;
+
+use crate::head::NAMESPACE;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+const SOON: HeaderValue = HeaderValue::from_static("1");
+
+/// The keys of the envelope: data that is copied to the top level does not replace them.
+const ENVELOPE: [&str; 8] =
+    ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"];
+
+/// Most answers fit; a larger one grows once or twice.
+const USUAL_BYTES: usize = 2048;
+
+/// What of a request its answer depends on.
+pub struct Asked {
+    /// In the envelope.
+    pub id: RequestId,
+    /// A HEAD gets the headers only, and a PATCH of what is not there an empty 404.
+    pub method: Method,
+    /// `X-Vault-Namespace` as it was sent.
+    pub namespace: Option<HeaderValue>,
+}
+
+/// The one table: who is to blame, and the status that says so.
+fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::BadRequest => StatusCode::BAD_REQUEST,
+        Kind::Denied => StatusCode::FORBIDDEN,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Precondition => StatusCode::PRECONDITION_FAILED,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Kind::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Uninitialised => StatusCode::NOT_IMPLEMENTED,
+        Kind::Sealed | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
+    }
+}
+
+/// Renders an answer.
+pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Bytes>> {
+    let mut out = Zeroizing::new(Vec::new());
+    let (status, content_type) = match answer {
+        Ok(reply) => write_reply(&mut out, asked.id, reply),
+        Err(refusal) => (write_refusal(&mut out, &asked, &refusal), JSON),
+    };
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(RETRY_AFTER, SOON);
+    }
+    if let Some(namespace) = asked.namespace {
+        headers.insert(NAMESPACE, namespace);
+    }
+    let body = if asked.method == Method::HEAD {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(out.len()));
+        Bytes::new()
+    } else if out.is_empty() {
+        Bytes::new()
+    } else {
+        Bytes::from_owner(out)
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The answer to a path that is no part of the API and that a browser may ask for.
+pub(crate) fn no_page() -> Reply {
+    Reply::Raw {
+        status: 404,
+        content_type: "text/plain; charset=utf-8",
+        body: b"there is no page here\n".to_vec(),
+    }
+}
+
+fn write_reply(out: &mut Vec<u8>, id: RequestId, reply: Reply) -> (StatusCode, HeaderValue) {
+    match reply {
+        Reply::Empty => (StatusCode::NO_CONTENT, JSON),
+        Reply::Logical(logical) => {
+            out.reserve(USUAL_BYTES);
+            write_envelope(out, id, &logical);
+            (logical.status.map_or(StatusCode::OK, code), JSON)
+        }
+        Reply::Json { status, body } => {
+            json(out, &body);
+            out.push(b'\n');
+            (code(status), JSON)
+        }
+        Reply::Raw { status, content_type, body } => {
+            *out = body;
+            (code(status), HeaderValue::from_static(content_type))
+        }
+    }
+}
+
+/// A number that is no status is our fault.
+fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn write_refusal(out: &mut Vec<u8>, asked: &Asked, refusal: &Refusal) -> StatusCode {
+    match (&refusal.data, refusal.message.is_empty()) {
+        // What is missing and still has something to say (KV v2's deleted version) says it in the envelope.
+        (Some(data), true) if refusal.kind == Kind::NotFound => {
+            envelope(out, asked.id, Some(data), &Logical::default())
+        }
+        // Clients expect nothing at all behind the 404 of a PATCH.
+        (None, true) if refusal.kind == Kind::NotFound && asked.method == Method::PATCH => {}
+        (data, empty) => {
+            out.extend_from_slice(b"{\"errors\":[");
+            if !empty {
+                json(out, refusal.message.as_ref());
+            }
+            out.push(b']');
+            if let Some(data) = data {
+                out.extend_from_slice(b",\"data\":");
+                json(out, data);
+            }
+            out.extend_from_slice(b"}\n");
+        }
+    }
+    status(refusal.kind)
+}
+
+fn write_envelope(out: &mut Vec<u8>, id: RequestId, logical: &Logical) {
+    match &logical.data {
+        Some(Value::Object(data)) => envelope(out, id, Some(data), logical),
+        Some(Value::Null) | None => envelope(out, id, None::<&JsonMap>, logical),
+        Some(other) => envelope(out, id, Some(other), logical),
+    }
+}
+
+/// All keys, always, in this order.
+fn envelope<D: Serialize>(out: &mut Vec<u8>, id: RequestId, data: Option<&D>, logical: &Logical) {
+    out.push(b'{');
+    if logical.copy_to_top
+        && let Some(Value::Object(data)) = &logical.data
+    {
+        for (name, value) in data.iter().filter(|(name, _)| !ENVELOPE.contains(&name.as_str())) {
+            json(out, name);
+            out.push(b':');
+            json(out, value);
+            out.push(b',');
+        }
+    }
+    let none = LeaseReply::default();
+    let lease = logical.lease.as_ref().unwrap_or(&none);
+    // Writing to memory does not fail.
+    let _ = write!(out, "\"request_id\":\"{id}\",\"lease_id\":");
+    json(out, &lease.id);
+    let _ = write!(out, ",\"renewable\":{},\"lease_duration\":{},\"data\":", lease.renewable, lease.duration);
+    json(out, &data);
+    out.extend_from_slice(b",\"wrap_info\":null,\"warnings\":");
+    match logical.warnings.as_slice() {
+        [] => out.extend_from_slice(b"null"),
+        warnings => json(out, warnings),
+    }
+    out.extend_from_slice(b",\"auth\":");
+    match &logical.auth {
+        None => out.extend_from_slice(b"null"),
+        Some(auth) => write_auth(out, auth),
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn write_auth(out: &mut Vec<u8>, auth: &AuthReply) {
+    out.extend_from_slice(b"{\"client_token\":");
+    json(out, auth.client_token.expose_str().unwrap_or_default());
+    out.extend_from_slice(b",\"accessor\":");
+    json(out, &auth.accessor);
+    out.extend_from_slice(b",\"policies\":");
+    json(out, &auth.policies);
+    for (name, policies) in
+        [("token_policies", &auth.token_policies), ("identity_policies", &auth.identity_policies)]
+    {
+        if !policies.is_empty() {
+            let _ = write!(out, ",\"{name}\":");
+            json(out, policies);
+        }
+    }
+    out.extend_from_slice(b",\"metadata\":");
+    json(out, &auth.metadata);
+    let _ = write!(
+        out,
+        ",\"lease_duration\":{},\"renewable\":{},\"entity_id\":",
+        auth.lease_duration, auth.renewable
+    );
+    json(out, &auth.entity_id);
+    out.extend_from_slice(b",\"token_type\":");
+    json(out, auth.token_type);
+    let _ =
+        write!(out, ",\"orphan\":{},\"mfa_requirement\":null,\"num_uses\":{}}}", auth.orphan, auth.num_uses);
+}
+
+/// Values of ours always have text keys and finite numbers, so that writing them to memory does not fail.
+fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let _ = serde_json::to_writer(out, value);
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;

@@ -1,0 +1,77 @@
+//! Connection permits: so many in all, so many from one address.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+/// How many connections each address has.
+#[derive(Default)]
+pub(crate) struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+/// The right to have a connection, or to finish what one began. Given back on drop.
+pub(crate) struct Seat {
+    from: Option<(Arc<Addresses>, IpAddr)>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Addresses {
+    /// A seat for a connection from `address`, unless it has `limit` already. Unix sockets have no address.
+    pub(crate) fn seat(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        limit: usize,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<Seat> {
+        let Some(address) = address.map(|address| address.to_canonical()) else {
+            return Some(Seat { from: None, _permit: permit });
+        };
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= limit {
+            return None;
+        }
+        *count += 1;
+        Some(Seat { from: Some((self.clone(), address)), _permit: permit })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let Some((addresses, address)) = &self.from else { return };
+        let mut counts = addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::Semaphore;
+
+    #[test]
+    fn seats_are_counted_by_address_and_given_back() {
+        let permits = Arc::new(Semaphore::new(10));
+        let addresses = Arc::new(Addresses::default());
+        let take = |text: &str| {
+            let permit = permits.clone().try_acquire_owned().unwrap();
+            addresses.seat(Some(text.parse().unwrap()), 2, permit)
+        };
+        let first = take("10.0.0.1");
+        let second = take("::ffff:10.0.0.1");
+        assert!(first.is_some() && second.is_some());
+        assert!(take("10.0.0.1").is_none());
+        assert!(take("10.0.0.2").is_some());
+        drop(first);
+        assert!(take("10.0.0.1").is_some());
+        drop(second);
+        assert!(addresses.0.lock().unwrap().is_empty());
+        assert_eq!(permits.available_permits(), 10);
+    }
+}
