@@ -1,5 +1,8 @@
 //! Policies and configurations as Vault's users write them, and the mistakes they make.
 
+// Also the helpers of a test may end it.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
