@@ -74,9 +74,8 @@ fn serve(config: Config) -> Result<(), FlagError> {
         let stop =
             stop_on_signals().map_err(|cause| FlagError(format!("signals cannot be caught: {cause}")))?;
         // Its first opening; a device that is missing is reported, and looked for again at each call.
-        match device.identity().await {
-            Ok(identity) => say(&format!("token {} ({}) is open", identity.serial, identity.model)),
-            Err(error) => say(&format!("the token is not open: {error}")),
+        if let Ok(identity) = device.identity().await {
+            say(&format!("token {} ({}) is open", identity.serial, identity.model));
         }
         let listener = socket
             .listen()

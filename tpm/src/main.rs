@@ -76,11 +76,8 @@ fn serve(config: Config) -> Result<(), FlagError> {
         let stop =
             stop_on_signals().map_err(|cause| FlagError(format!("signals cannot be caught: {cause}")))?;
         // Its first opening; a TPM that is missing is reported, and looked for again at each call.
-        match device.identity().await {
-            Ok(identity) => {
-                say(&format!("TPM {} with the primary key {} is open", identity.model, identity.serial))
-            }
-            Err(error) => say(&format!("the TPM is not open: {error}")),
+        if let Ok(identity) = device.identity().await {
+            say(&format!("TPM {} with the primary key {} is open", identity.model, identity.serial));
         }
         let listener = socket
             .listen()

@@ -8,6 +8,8 @@
 
 mod connection;
 mod driver;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
