@@ -10,6 +10,10 @@ pub enum Space {
 }
 
 /// The sequence number of a commit. The empty store is at 0, its first commit makes 1.
+///
+/// Every batch that is accepted has a number of its own, one above the last, whether or not it shares the disk's
+/// sync with others; a refused one has none. So no two batches that wrote the same key carry the same number, and
+/// a precondition that held is never mistaken for one that holds again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 

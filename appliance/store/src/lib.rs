@@ -4,8 +4,20 @@
 //! effect depends on the clock, on randomness or on the node: the same batch is what a cluster replicates.
 
 mod batch;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
+pub mod faulty;
+mod memory;
+pub mod redb;
+mod sorted;
+mod state;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, Change, Expect, Revision, Space};
+pub use memory::MemoryStore;
+pub use redb::{OpenError, Options, RedbStore, Reserve};
+pub use state::MAX_BATCH;
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -46,7 +58,7 @@ pub struct Stored {
 }
 
 /// Why the store did not do it, by who is to blame.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
     /// A precondition did not hold: read again and try again. Nothing was changed.
     Conflict,
@@ -63,7 +75,9 @@ impl std::fmt::Display for StoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Conflict => f.write_str("another request changed the same record"),
-            Self::NoSpace => f.write_str("the disk's free space is below the reserve: free some, or make it larger"),
+            Self::NoSpace => {
+                f.write_str("the disk's free space is below the reserve: free some, or make it larger")
+            }
             Self::TooLarge => f.write_str("the batch is too large"),
             Self::Poisoned(cause) => write!(f, "the store is damaged or its disk fails: {cause}"),
         }
