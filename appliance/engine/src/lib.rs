@@ -13,6 +13,23 @@
 //! | [`record`] | records as JSON behind one byte of shape |
 //! | [`openapi`] | the OpenAPI document, from the tables |
 //! | `testing` (feature `testing`) | a mount in memory, and the suite that every engine passes |
+//!
+//! # An engine in five steps
+//!
+//! KV version 1 (`appliance/engines/kv/src/v1.rs`) is these steps and nothing else.
+//!
+//! 1. A folder `appliance/engines/<name>` with a package `strongroom-engine-<name>` that depends on this crate and on
+//!    `strongroom-types`; its line in the workspace's members.
+//! 2. `pub static ENGINE: Engine`: the kind that `type` of `sys/mounts` names, a sentence of help, and `routes`, which
+//!    checks a mount's options and chooses its table.
+//! 3. The table: a [`Route`] for each path, literal ones first; for each operation an [`Endpoint`] with its fields. A
+//!    path's parameters are canonical when a handler sees them, its fields are converted and checked. Where a write may
+//!    create, `exists` tells create from update.
+//! 4. The handlers: functions of [`Cx`] and [`Call`] to an [`Outcome`]. They read one snapshot, and return what is to be
+//!    written; a write that depends on what was read says so by [`Write::if_unchanged`], and runs again if it no longer
+//!    holds. How records look is drawn in the crate's documentation and pinned by a file in its tests.
+//! 5. Tests by requests on `testing::Mount`, `testing::conformance::Suite` over the whole, and
+//!    one line in the binary's `registry.rs`.
 
 pub mod cx;
 pub mod field;

@@ -24,6 +24,8 @@ pub mod answer;
 pub mod conformance;
 pub mod golden;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -20,31 +20,31 @@ pub struct Key {
     /// When the last version or the last metadata was written.
     pub updated: Timestamp,
     /// The newest version's number; 0 before the first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub current: u64,
     /// No version below this is kept any more; 0 while none has been dropped.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub oldest: u64,
     /// How many versions are kept, if more than the mount says.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub max_versions: u64,
     /// Whether a write must name the version that it replaces.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub cas_required: bool,
     /// Whether a change of metadata must name the one that it replaces.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub metadata_cas_required: bool,
     /// Seconds a version lives, if fewer than the mount says; 0 is for ever.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub delete_after: i64,
     /// How often metadata was written.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub metadata_version: u64,
     /// What people say of it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub custom: BTreeMap<String, String>,
     /// The versions, by number.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub versions: BTreeMap<u64, Version>,
 }
 
@@ -54,11 +54,16 @@ pub struct Version {
     /// When it was written.
     pub created: Timestamp,
     /// When it was deleted, or when it is going to count as deleted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub deleted: Option<Timestamp>,
     /// Whether its values are gone for good.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub destroyed: bool,
+}
+
+/// Most keys set little: what is not set is not written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Version {
