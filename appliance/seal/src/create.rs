@@ -10,7 +10,7 @@ use crate::keys::{self, ROOT_KEY_LEN};
 use crate::sharing::{Part, Split, split};
 use crate::{
     DeviceHolder, Devices, Group, GroupPlan, Holder, HolderPlan, SealError, Slot, SlotId, SlotPlan,
-    SlotTable, plan, share,
+    SlotTable, TableError, plan, share,
 };
 
 /// What init has made.
@@ -64,7 +64,8 @@ pub fn replace_root_key(
     root_key: &Secret,
     entropy: &dyn Entropy,
 ) -> Result<SlotTable, SealError> {
-    let mut next = SlotTable { generation: table.generation.saturating_add(1), ..table.clone() };
+    let generation = table.generation.checked_add(1).ok_or(TableError::Generation)?;
+    let mut next = SlotTable { generation, ..table.clone() };
     for slot in &mut next.slots {
         let place = Place { cluster: table.cluster, slot: slot.id };
         slot.encapsulated_root_key = keys::encapsulate(place, &slot.public_key, root_key, entropy)?;

@@ -233,6 +233,8 @@ pub enum TableError {
     Malformed(&'static str),
     /// The MAC does not fit: altered, or of another cluster.
     Mac,
+    /// There is no number left for another change.
+    Generation,
 }
 
 impl fmt::Display for TableError {
@@ -246,6 +248,7 @@ impl fmt::Display for TableError {
                 write!(f, "the keyslot table is damaged at its {what}: restore the storage")
             }
             Self::Mac => f.write_str("the keyslot table was altered: restore the storage"),
+            Self::Generation => f.write_str("the keyslot table has been changed as often as it can be"),
         }
     }
 }

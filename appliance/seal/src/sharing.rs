@@ -273,11 +273,59 @@ mod tests {
         assert_eq!(h, include_str!("../tests/golden/second-generator.txt").trim());
     }
 
+    /// Share or blinding of a part.
+    fn scalar(part: &Part, half: usize) -> Scalar {
+        let bytes: [u8; 32] = part.bytes[half * 32..][..32].try_into().unwrap();
+        Scalar::from_repr(bytes.into()).unwrap()
+    }
+
+    fn point(commitment: &Commitment) -> ProjectivePoint {
+        decode(commitment).unwrap().0
+    }
+
+    /// The equation of the module's documentation, written out without vsss-rs.
+    #[test]
+    fn the_commitments_are_pedersens() {
+        let h = second_generator().unwrap();
+        for (k, n) in [(1, 3), (2, 2), (3, 5)] {
+            let split = split(k, n, &SystemEntropy).unwrap();
+            assert_eq!((split.commitments.len(), split.parts.len()), (k.into(), n.into()));
+            for part in &split.parts {
+                let mut power = Scalar::ONE;
+                let mut product = ProjectivePoint::IDENTITY;
+                for commitment in &split.commitments {
+                    product += point(commitment) * power;
+                    power *= Scalar::from(u64::from(part.index));
+                }
+                assert_eq!(product, ProjectivePoint::GENERATOR * scalar(part, 0) + h * scalar(part, 1));
+            }
+        }
+    }
+
+    /// Neither of the secret nor of the other coefficients: here `S(x) = s + a x`, so `a = S(2) - S(1)`.
     #[test]
     fn the_commitments_are_not_the_feldman_set() {
-        let split = split(3, 5, &SystemEntropy).unwrap();
+        let split = split(2, 2, &SystemEntropy).unwrap();
         let secret: Scalar = Scalar::from_repr((*split.scalar).into()).unwrap();
-        assert_ne!(split.commitments[0], encode(ProjectivePoint::GENERATOR * secret));
+        let slope = scalar(&split.parts[1], 0) - scalar(&split.parts[0], 0);
+        assert_eq!(scalar(&split.parts[0], 0), secret + slope);
+        assert_ne!(point(&split.commitments[0]), ProjectivePoint::GENERATOR * secret);
+        assert_ne!(point(&split.commitments[1]), ProjectivePoint::GENERATOR * slope);
+        // With the blinding they are.
+        let h = second_generator().unwrap();
+        let slope_of_blinding = scalar(&split.parts[1], 1) - scalar(&split.parts[0], 1);
+        assert_eq!(point(&split.commitments[1]), ProjectivePoint::GENERATOR * slope + h * slope_of_blinding);
+    }
+
+    #[test]
+    fn any_k_parts_give_the_scalar_and_fewer_give_nothing() {
+        let split = split(3, 5, &SystemEntropy).unwrap();
+        for chosen in 0u32..32 {
+            let parts = split.parts.iter().filter(|part| chosen & (1 << (part.index - 1)) != 0);
+            let combined = combine(3, parts).unwrap();
+            assert_eq!(combined.is_some(), chosen.count_ones() >= 3);
+            assert!(combined.is_none_or(|scalar| scalar == split.scalar));
+        }
     }
 
     #[test]

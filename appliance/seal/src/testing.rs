@@ -46,6 +46,10 @@ pub(crate) enum Mood {
     Failing(DeviceErrorKind),
     /// Unwrapping gives other bytes.
     Lying,
+    /// Unwrapping gives too few bytes.
+    Short,
+    /// Wraps are longer than they may be.
+    Swollen,
 }
 
 /// A device that "wraps" with a tag over its name, key and aad, and keeps the share beside it.
@@ -100,9 +104,12 @@ impl KeyDevice for MockDevice {
         plain: &'a Secret,
     ) -> BoxFuture<'a, Result<Wrapped, DeviceError>> {
         Box::pin(async move {
-            self.mood()?;
+            let swollen = if self.mood()? == Mood::Swollen { model::MAX_WRAPPED } else { 0 };
             let plain = plain.expose();
-            Ok(Wrapped([plain.iter().map(|b| b ^ 0x5a).collect(), self.tag(id, aad, plain)].concat()))
+            Ok(Wrapped(
+                [plain.iter().map(|b| b ^ 0x5a).collect(), self.tag(id, aad, plain), vec![0; swollen]]
+                    .concat(),
+            ))
         })
     }
 
@@ -114,14 +121,18 @@ impl KeyDevice for MockDevice {
     ) -> BoxFuture<'a, Result<Secret, DeviceError>> {
         Box::pin(async move {
             let mood = self.mood()?;
+            let wrapped = &wrapped.0[..wrapped.0.len().min(64 + 32)];
             let refused = || DeviceError::new(DeviceErrorKind::Refused, "wrong tag");
-            let (masked, tag) = wrapped.0.split_last_chunk::<32>().ok_or_else(refused)?;
+            let (masked, tag) = wrapped.split_last_chunk::<32>().ok_or_else(refused)?;
             let mut plain: Vec<u8> = masked.iter().map(|b| b ^ 0x5a).collect();
             if self.tag(id, aad, &plain) != tag {
                 return Err(refused());
             }
             if mood == Mood::Lying {
                 plain[40] ^= 1;
+            }
+            if mood == Mood::Short {
+                plain.pop();
             }
             Ok(Secret::from(plain))
         })
@@ -144,6 +155,13 @@ impl MockDevices {
 
     pub(crate) fn get(&self, name: &str) -> &MockDevice {
         &self.0[name]
+    }
+
+    /// The device `from` in the place of `to`.
+    pub(crate) fn renamed(mut self, from: &str, to: &str) -> Self {
+        let device = self.0.remove(from).unwrap();
+        self.0.insert(to.to_owned(), device);
+        self
     }
 
     pub(crate) fn remove(&mut self, name: &str) {

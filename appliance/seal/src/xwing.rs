@@ -122,26 +122,34 @@ mod tests {
     use crate::SystemEntropy;
     use data_encoding::HEXLOWER;
 
-    /// A field of the draft's first vector.
-    fn vector(name: &str) -> Vec<u8> {
-        let file = include_str!("../tests/golden/x-wing-1.txt");
+    /// A field of one of the draft's three vectors.
+    fn vector(number: usize, name: &str) -> Vec<u8> {
+        let file = [
+            include_str!("../tests/golden/x-wing-1.txt"),
+            include_str!("../tests/golden/x-wing-2.txt"),
+            include_str!("../tests/golden/x-wing-3.txt"),
+        ][number];
         let line = file.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).unwrap();
         HEXLOWER.decode(line.as_bytes()).unwrap()
     }
 
     #[test]
-    fn the_drafts_vector_decapsulates() {
-        let secret = Secret::from(vector("sk"));
-        assert_eq!(secret.len(), SECRET_KEY_LEN);
-        assert_eq!(vector("pk").len(), PUBLIC_KEY_LEN);
-        assert_eq!(vector("ct").len(), CIPHERTEXT_LEN);
-        assert_eq!(decapsulate(&secret, &vector("ct")).unwrap().to_vec(), vector("ss"));
+    fn the_drafts_vectors_decapsulate() {
+        for number in 0..3 {
+            let secret = Secret::from(vector(number, "sk"));
+            assert_eq!(secret.len(), SECRET_KEY_LEN);
+            assert_eq!(vector(number, "pk").len(), PUBLIC_KEY_LEN);
+            assert_eq!(vector(number, "ct").len(), CIPHERTEXT_LEN);
+            assert_eq!(decapsulate(&secret, &vector(number, "ct")).unwrap().to_vec(), vector(number, "ss"));
+        }
     }
 
     #[test]
-    fn what_is_encapsulated_to_the_drafts_key_comes_back() {
-        let (ciphertext, shared) = encapsulate(&vector("pk"), &SystemEntropy).unwrap();
-        assert!(*decapsulate(&Secret::from(vector("sk")), &ciphertext).unwrap() == *shared);
+    fn what_is_encapsulated_to_the_drafts_keys_comes_back() {
+        for number in 0..3 {
+            let (ciphertext, shared) = encapsulate(&vector(number, "pk"), &SystemEntropy).unwrap();
+            assert!(*decapsulate(&Secret::from(vector(number, "sk")), &ciphertext).unwrap() == *shared);
+        }
     }
 
     #[test]
