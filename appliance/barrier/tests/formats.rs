@@ -3,6 +3,8 @@
 //! A change of that file is a change of the format: stores in the field cannot be read any more unless the code reads
 //! both. Randomness is SHA-256 of a counter, so that all of it is determined.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // the lints spare tests, not what tests share
+
 mod common;
 
 use common::*;

@@ -1,5 +1,7 @@
 //! The keyring from init to seal: what opens it, what a rotation keeps, what sealing leaves.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // the lints spare tests, not what tests share
+
 mod common;
 
 use common::*;
@@ -232,10 +234,12 @@ fn sealing_under_load_leaves_no_key_and_no_wrong_answer() {
         let empty = bench.arena.free() + 4 * 32;
         bench.put("a", "1");
         let reader = bench.reader();
+        let running = std::sync::Barrier::new(4);
         std::thread::scope(|scope| {
             for thread in 0..3u8 {
-                let (reader, bench) = (&reader, &bench);
+                let (reader, bench, running) = (&reader, &bench, &running);
                 scope.spawn(move || {
+                    running.wait();
                     for round in 0..10_000u32 {
                         let mount = strongroom_types::id::MountId([thread; 16]);
                         let view = View::new(&bench.barrier, NamespaceId([round as u8; 16]), mount);
@@ -250,6 +254,8 @@ fn sealing_under_load_leaves_no_key_and_no_wrong_answer() {
                     }
                 });
             }
+            running.wait();
+            std::thread::sleep(std::time::Duration::from_micros(200));
             bench.barrier.seal();
         });
         assert_eq!(bench.arena.free(), empty);

@@ -1,5 +1,7 @@
 //! Lists and walks against a model, and names of every kind.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // the lints spare tests, not what tests share
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,7 @@
 //! Whoever holds the disk can delete and put back, but what he changes, moves, cuts or exchanges is refused.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // the lints spare tests, not what tests share
+
 mod common;
 
 use common::*;
@@ -34,8 +36,11 @@ fn every_truncation_and_extension_of_a_record_is_refused() {
     }
 }
 
+/// A record: whose, under which minute, and its name.
+type Place = (View, Option<Minute>, &'static str);
+
 /// Records of two mounts, two namespaces, two terms, both kinds of keys.
-fn sample() -> (Bench, Vec<(View, Option<Minute>, &'static str)>) {
+fn sample() -> (Bench, Vec<Place>) {
     let bench = Bench::new();
     let mut places = Vec::new();
     for (namespace, mount) in
@@ -62,7 +67,7 @@ fn sample() -> (Bench, Vec<(View, Option<Minute>, &'static str)>) {
     (bench, places)
 }
 
-fn read(bench: &Bench, (view, due, path): &(View, Option<Minute>, &str)) -> Result<(), BarrierError> {
+fn read(bench: &Bench, (view, due, path): &Place) -> Result<(), BarrierError> {
     let reader = bench.reader_of(view);
     let entry = match due {
         None => reader.get(&name(path)),

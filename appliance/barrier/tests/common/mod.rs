@@ -1,6 +1,6 @@
 //! What the tests of this crate share: a store that can be tampered with, and randomness from a seed.
 
-#![allow(dead_code, clippy::unwrap_used)] // each test binary uses its part; these are functions of tests
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)] // each test binary uses its part; these are functions of tests
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -21,6 +21,13 @@ pub const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 /// SHA-256 of a counter: the same bytes in every run.
 #[derive(Default)]
 pub struct Seeded(AtomicU64);
+
+impl Seeded {
+    /// From the `n`-th draw on.
+    pub fn from(n: u64) -> Self {
+        Self(AtomicU64::new(n))
+    }
+}
 
 impl Entropy for Seeded {
     fn fill(&self, out: &mut [u8]) -> Result<(), NoEntropy> {
