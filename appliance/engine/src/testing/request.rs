@@ -35,8 +35,14 @@ impl Prepared {
         let path = ApiPath::parse(path).map_err(|error| Refusal::bad_request(error.message()))?;
         let mut query = parse_query(query).map_err(|error| Refusal::bad_request(error.message()))?;
         let operation = operation(method, &mut query)?;
-        if path.has_trailing_slash() && operation.is_write() {
-            return Err(Refusal::bad_request("cannot write to a path ending in '/'"));
+        match operation {
+            Operation::List | Operation::Scan => {}
+            // Access lists tell `a/` from `a`, so that the one must never be answered with the other.
+            Operation::Read if path.has_trailing_slash() => return Err(Refusal::not_found()),
+            _ if path.has_trailing_slash() => {
+                return Err(Refusal::bad_request("cannot write to a path ending in '/'"));
+            }
+            _ => {}
         }
         let (route, params) =
             find(routes, path.as_str()).ok_or_else(|| Refusal::new(Kind::NotFound, "unsupported path"))?;

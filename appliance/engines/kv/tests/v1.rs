@@ -49,6 +49,16 @@ fn a_write_replaces_the_whole_secret() {
 }
 
 #[test]
+fn c1_a_name_with_a_slash_at_its_end_is_no_secret() {
+    let mount = mount();
+    mount.post("a", json!({"x": 1})).status(204);
+    mount.get("a/").status(404);
+    mount.post("a/", json!({"x": 2})).status(400);
+    mount.delete("a/").status(400);
+    assert_eq!(mount.get("a").status(200).at("data.x"), 1);
+}
+
+#[test]
 fn a_write_without_anything_is_refused() {
     for body in [None, Some(""), Some("{}"), Some("null")] {
         assert_eq!(mount().send("POST", "a", None, body).status(400).text(), "missing data fields");
