@@ -48,7 +48,7 @@ pub(crate) fn encapsulate(
     entropy: &dyn Entropy,
 ) -> Result<Vec<u8>, SealError> {
     if root_key.len() != ROOT_KEY_LEN {
-        return Err(SealError::Crypto("a root key of another length"));
+        return Err(SealError::Crypto("encapsulating a root key of another length"));
     }
     let (ciphertext, shared) = xwing::encapsulate(public, entropy)?;
     let key = derive(shared.as_slice(), &place.context(Purpose::RootKeyWrap, &[]))?;
