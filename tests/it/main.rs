@@ -17,4 +17,5 @@ mod compat;
 mod disk;
 mod faults;
 mod first_secret;
+mod fuzz;
 mod golden;

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)] // tests start processes and look at the clock
 
 pub mod client;
+pub mod fuzz;
 pub mod process;
 
 use std::path::PathBuf;
