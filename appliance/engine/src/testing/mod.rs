@@ -196,7 +196,7 @@ impl Mount {
         let again = prepared.run(&self.cx());
         assert_eq!(told(&outcome), told(&again), "{name}: the handler is not a function of what it is lent");
         let answer = match outcome {
-            Err(refusal) => return Ok(Answer::refused(name.into(), &refusal)),
+            Err(refusal) => return Ok(prepared.refused(name, &refusal)),
             Ok(outcome) => {
                 let writes = outcome.writes.len();
                 self.commit(&outcome)?;

@@ -88,6 +88,15 @@ impl Prepared {
         }
     }
 
+    /// The refusal as the client sees it: behind the plain 404 of a PATCH there is nothing at all.
+    pub fn refused(&self, name: &str, refusal: &Refusal) -> Answer {
+        let mut answer = Answer::refused(name.into(), refusal);
+        if self.operation == Operation::Patch && answer.body == serde_json::json!({ "errors": [] }) {
+            answer.body = Value::Null;
+        }
+        answer
+    }
+
     /// The answer to the client: a list of nothing, and a read of nothing, are 404.
     pub fn answer(&self, name: &str, reply: Reply) -> Answer {
         let reply = self.route.warn_about(&self.given, reply);

@@ -66,21 +66,16 @@ pub(super) fn write(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
 pub(super) fn patch(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let changes = given(call)?;
     let (config, _) = Config::load(cx)?;
-    let Some(found) = Found::load(cx, call.param("path"))? else { return Ok(nothing_to_patch()) };
+    let found = Found::load(cx, call.param("path"))?.ok_or_else(Refusal::not_found)?;
     check_cas(call, &config, &found)?;
     let number = found.key.current;
-    let Some(version) = found.key.versions.get(&number) else { return Ok(nothing_to_patch()) };
+    let version = found.key.versions.get(&number).ok_or_else(Refusal::not_found)?;
     if !version.is_readable(cx.now) {
         return Err(Refusal::not_found().with_data(found.key.shown_version(number, version)));
     }
     let mut values = found.values(cx, number)?;
     merge(&mut values, changes);
     add_version(cx, call, &config, found, &values)
-}
-
-/// 404 with nothing in it: what clients of PATCH get to see.
-pub(super) fn nothing_to_patch() -> Outcome {
-    Outcome::reply(Reply::Raw { status: 404, content_type: "application/json", body: Vec::new() })
 }
 
 fn given(call: &Call) -> Result<JsonMap, Refusal> {

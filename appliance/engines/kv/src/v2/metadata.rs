@@ -8,7 +8,7 @@ use strongroom_engine::{Call, Cx, Field, FieldSpec, JsonMap, Kind, Outcome, Refu
 use super::config::{
     CAS_REQUIRED, Config, DELETE_VERSION_AFTER, MAX_VERSIONS, METADATA_CAS_REQUIRED, max_versions,
 };
-use super::data::{CAS_MISMATCH, CAS_MISSING, nothing_to_patch};
+use super::data::{CAS_MISMATCH, CAS_MISSING};
 use super::key::{Found, Key};
 
 const CUSTOM_METADATA: Field<JsonMap> =
@@ -51,7 +51,7 @@ pub(super) fn write(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
 
 /// As a write, but custom metadata is merged.
 pub(super) fn patch(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
-    let Some(found) = Found::load(cx, call.param("path"))? else { return Ok(nothing_to_patch()) };
+    let found = Found::load(cx, call.param("path"))?.ok_or_else(Refusal::not_found)?;
     let custom = match call.get(&CUSTOM_METADATA) {
         Some(given) => Some(merged(found.key.custom.clone(), given)?),
         None => call.setting(&CUSTOM_METADATA).map(|_| BTreeMap::new()),
