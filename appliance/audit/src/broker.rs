@@ -173,7 +173,8 @@ impl Broker {
     /// Writes the line that comes before the answer. On an error the answer must be withheld; what was committed stays.
     /// An answer with too many texts gets a line too, without them.
     ///
-    /// `event` is the one that [`Broker::before`] was given; its data is not looked at again.
+    /// `event` is the one that [`Broker::before`] was given, but for its error, which names a refusal that has no text; its
+    /// data is not looked at again.
     pub fn after(
         &self,
         audited: &Audited,

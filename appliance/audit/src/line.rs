@@ -104,7 +104,8 @@ pub(crate) fn response(
             None
         }
         Err(refusal) => {
-            error = Some(refusal.message.as_ref());
+            // A refusal without a text of its own (404) has what core calls it.
+            error = Some(refusal.message.as_ref()).filter(|text| !text.is_empty()).or(event.error);
             if let Some(data) = &refusal.data {
                 texts.map(object.key("data"), data, response.clear, None)?;
             }

@@ -205,6 +205,11 @@ fn a_refused_request_nobody_and_headers() {
     assert_eq!(request["request"], expected);
     assert_eq!(response["request"], expected);
     assert_eq!(response["error"], "permission denied");
+
+    let event = Event { error: Some("not found"), ..event };
+    let [_, response] =
+        lines(|_| {}, &event, &ResponseEvent { answer: Err(&Refusal::not_found()), clear: Clear::NOTHING });
+    assert_eq!(response["error"], "not found");
 }
 
 #[test]
