@@ -86,8 +86,7 @@ impl Barrier {
         batch: &mut Batch,
     ) -> Result<Arc<Self>, BarrierError> {
         let keyring = Keyring::create(cluster, root_key, &arena, &*entropy, now)?;
-        let record = keyring.record(cluster, &*entropy)?;
-        batch.put(Space::Cluster, plain::KEYRING.to_vec(), record, Expect::Absent);
+        batch.put(Space::Cluster, plain::KEYRING.to_vec(), keyring.record.to_vec(), Expect::Absent);
         Ok(Self::with(cluster, keyring, arena, entropy))
     }
 
@@ -143,17 +142,23 @@ impl Barrier {
     }
 
     /// Adds a term, with which records are written from [`Rotation::install`] on.
-    pub fn rotate(self: &Arc<Self>, now: Timestamp, batch: &mut Batch) -> Result<Rotation, BarrierError> {
-        self.change(batch, |keyring| keyring.with_new_term(&self.arena, &*self.entropy, now))
+    pub fn rotate(
+        self: &Arc<Self>,
+        snapshot: &dyn Snapshot,
+        now: Timestamp,
+        batch: &mut Batch,
+    ) -> Result<Rotation, BarrierError> {
+        self.change(snapshot, batch, |keyring| keyring.with_new_term(&self.arena, &*self.entropy, now))
     }
 
     /// Says that the slot table in the same batch has this `generation`.
     pub fn raise_table_generation(
         self: &Arc<Self>,
         generation: u64,
+        snapshot: &dyn Snapshot,
         batch: &mut Batch,
     ) -> Result<Rotation, BarrierError> {
-        self.change(batch, |keyring| keyring.with_generation(generation))
+        self.change(snapshot, batch, |keyring| keyring.with_generation(generation))
     }
 
     /// Wraps the keyring with `new_root`, says that the slot table in the same batch has this `generation`, and adds
@@ -162,29 +167,33 @@ impl Barrier {
         self: &Arc<Self>,
         new_root: &Secret,
         generation: u64,
+        snapshot: &dyn Snapshot,
         now: Timestamp,
         batch: &mut Batch,
     ) -> Result<Rotation, BarrierError> {
-        self.change(batch, |keyring| {
+        self.change(snapshot, batch, |keyring| {
             let keyring = keyring.under(self.cluster, new_root, &self.arena)?;
             keyring.with_generation(generation)?.with_new_term(&self.arena, &*self.entropy, now)
         })
     }
 
+    /// The stored keyring must be the one in use, in `snapshot` and when `batch` is committed: a change that was committed
+    /// unnoticed would otherwise be written over, and with it perhaps the only wrap that the new root key opens.
     fn change(
         self: &Arc<Self>,
+        snapshot: &dyn Snapshot,
         batch: &mut Batch,
         change: impl FnOnce(Keyring) -> Result<Keyring, BarrierError>,
     ) -> Result<Rotation, BarrierError> {
         let turn = Turn::take(self)?;
         let keyring = self.keyring.load_full().ok_or(BarrierError::Sealed)?;
-        let next = change(Keyring::clone(&keyring))?;
-        batch.put(
-            Space::Cluster,
-            plain::KEYRING.to_vec(),
-            next.record(self.cluster, &*self.entropy)?,
-            Expect::Any,
-        );
+        let stored = snapshot.get(Space::Cluster, plain::KEYRING)?.ok_or(BarrierError::NoKeyring)?;
+        if stored.value != *keyring.record {
+            return Err(BarrierError::Superseded);
+        }
+        let next = change(Keyring::clone(&keyring))?.sealed(self.cluster, &*self.entropy)?;
+        let expect = Expect::Revision(stored.revision);
+        batch.put(Space::Cluster, plain::KEYRING.to_vec(), next.record.to_vec(), expect);
         Ok(Rotation { turn, next })
     }
 

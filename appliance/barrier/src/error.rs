@@ -21,6 +21,8 @@ pub enum BarrierError {
     NoName,
     /// The keyring is being changed already; try again when that is done.
     Busy,
+    /// The stored keyring is not the one in use: a change of it was committed without being installed.
+    Superseded,
     /// The slot table of a change is no newer than the one in force.
     StaleTable,
     /// The keyring holds as many terms as it can.
@@ -49,6 +51,9 @@ impl fmt::Display for BarrierError {
             ),
             Self::NoName => f.write_str("a record needs a name"),
             Self::Busy => f.write_str("another change of the keyring is under way: try again"),
+            Self::Superseded => f.write_str(
+                "the stored keyring is not the one in use: try again; if it stays so, seal and unseal",
+            ),
             Self::StaleTable => f.write_str("the keyslots have been changed meanwhile: read them again"),
             Self::TooManyTerms => f.write_str("the keyring is full of terms: rewrap the records to retire old ones"),
             Self::Memory(cause) => cause.fmt(f),

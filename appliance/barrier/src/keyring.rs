@@ -48,6 +48,8 @@ pub(crate) struct Keyring {
     pub(crate) generation: u64,
     /// In order; never empty.
     pub(crate) terms: Vec<Term>,
+    /// As it is stored, or is to be.
+    pub(crate) record: Arc<[u8]>,
 }
 
 /// A generation of the data keys.
@@ -67,13 +69,15 @@ impl Keyring {
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<Self, BarrierError> {
-        Ok(Self {
+        let keyring = Self {
             keyring_key: keyring_key(cluster, root_key, arena)?,
             index_key: random_key(arena, entropy)?,
             table_key: random_key(arena, entropy)?,
             generation: 1,
             terms: vec![Term { number: 1, installed: now, key: random_key(arena, entropy)? }],
-        })
+            record: Arc::default(),
+        };
+        keyring.sealed(cluster, entropy)
     }
 
     /// The one that `record` holds: hostile bytes until the frame has opened.
@@ -93,7 +97,7 @@ impl Keyring {
                 BarrierError::Damaged => BarrierError::WrongRootKey,
                 other => other,
             })?;
-        Self::parse(keyring_key, plain.expose(), arena)
+        Ok(Self { record: record.into(), ..Self::parse(keyring_key, plain.expose(), arena)? })
     }
 
     fn parse(keyring_key: Arc<Kept>, plain: &[u8], arena: &Arc<Arena>) -> Result<Self, BarrierError> {
@@ -117,13 +121,15 @@ impl Keyring {
         if terms.is_empty() {
             return Err(BarrierError::Damaged);
         }
-        Ok(Self { keyring_key, index_key, table_key, generation, terms })
+        Ok(Self { keyring_key, index_key, table_key, generation, terms, record: Arc::default() })
     }
 
-    /// The record to store.
-    pub(crate) fn record(&self, cluster: ClusterId, entropy: &dyn Entropy) -> Result<Vec<u8>, BarrierError> {
+    /// The same with the record that is to be stored.
+    pub(crate) fn sealed(self, cluster: ClusterId, entropy: &dyn Entropy) -> Result<Self, BarrierError> {
         let plain = self.plain();
-        self.keyring_key.with(|key| frame::seal(key, NO_TERM, &associated(cluster), &plain, entropy))
+        let record =
+            self.keyring_key.with(|key| frame::seal(key, NO_TERM, &associated(cluster), &plain, entropy))?;
+        Ok(Self { record: record.into(), ..self })
     }
 
     fn plain(&self) -> Zeroizing<Vec<u8>> {

@@ -43,7 +43,7 @@ fn written() -> (Bench, String) {
     note("record a of another namespace, frame", &value(&bench, &key));
 
     let mut batch = Batch::default();
-    let rotation = bench.barrier.rotate(NOW.plus_secs(86_400), &mut batch).unwrap();
+    let rotation = bench.rotate(NOW.plus_secs(86_400), &mut batch).unwrap();
     bench.commit(batch);
     rotation.install();
     note("keyring, two terms", &keyring(&bench));
@@ -51,7 +51,7 @@ fn written() -> (Bench, String) {
     note("record data/app/password of term 2, frame", &value(&bench, &key));
 
     let mut batch = Batch::default();
-    bench.barrier.rewrap(&new_root(), 2, NOW.plus_secs(90_000), &mut batch).unwrap().install();
+    bench.barrier.rewrap(&new_root(), 2, &bench.disk(), NOW.plus_secs(90_000), &mut batch).unwrap().install();
     bench.commit(batch);
     note("keyring under another root key", &keyring(&bench));
     note("table MAC of 'table'", &bench.barrier.table_mac(b"table").unwrap());

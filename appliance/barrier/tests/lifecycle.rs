@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use strongroom_barrier::{Barrier, BarrierError, Due, Minute, Name, View, Write, plain};
-use strongroom_store::{Batch, Expect, Space};
+use strongroom_store::{Batch, Expect, Snapshot, Space};
 use strongroom_types::id::{ClusterId, NamespaceId};
 use strongroom_types::{Secret, Timestamp};
 
@@ -67,7 +67,7 @@ fn only_the_right_root_key_and_cluster_open() {
     for wrong in [vec![0x12; 32], vec![0x11; 31], vec![]] {
         assert!(matches!(bench.reopened(&Secret::from(wrong)), Err(BarrierError::WrongRootKey)));
     }
-    let disk = bench.disk.lock().unwrap().clone();
+    let disk = bench.disk();
     let entropy = || std::sync::Arc::new(Seeded::default());
     let other = Barrier::open(ClusterId([1; 16]), &root_key(), &disk, arena(), entropy());
     assert!(matches!(other, Err(BarrierError::WrongRootKey)));
@@ -101,7 +101,7 @@ fn after_a_rotation_old_records_and_names_are_found_and_new_ones_use_the_new_ter
     let bench = Bench::new();
     let old_key = bench.put("team/old", "1");
     let mut batch = Batch::default();
-    let rotation = bench.barrier.rotate(NOW.plus_secs(60), &mut batch).unwrap();
+    let rotation = bench.rotate(NOW.plus_secs(60), &mut batch).unwrap();
     assert_eq!(bench.barrier.key_status().term, 1, "not in use before it is committed");
     bench.commit(batch);
     rotation.install();
@@ -127,17 +127,45 @@ fn after_a_rotation_old_records_and_names_are_found_and_new_ones_use_the_new_ter
 fn a_rotation_that_is_not_committed_changes_nothing() {
     let bench = Bench::new();
     bench.put("a", "1");
-    let rotation = bench.barrier.rotate(NOW, &mut Batch::default()).unwrap();
-    assert!(matches!(bench.barrier.rotate(NOW, &mut Batch::default()), Err(BarrierError::Busy)));
+    let rotation = bench.rotate(NOW, &mut Batch::default()).unwrap();
+    assert!(matches!(bench.rotate(NOW, &mut Batch::default()), Err(BarrierError::Busy)));
     drop(rotation);
     assert_eq!(bench.barrier.key_status().term, 1);
     let mut batch = Batch::default();
-    let rotation = bench.barrier.rotate(NOW, &mut batch).unwrap();
+    let rotation = bench.rotate(NOW, &mut batch).unwrap();
     bench.commit(batch);
     rotation.install();
     bench.put("b", "2");
     let again = bench.reopened(&root_key()).unwrap();
     assert_eq!((again.get("a").as_deref(), again.get("b").as_deref()), (Some("1"), Some("2")));
+}
+
+#[test]
+fn a_change_that_was_committed_unnoticed_is_not_written_over() {
+    let bench = Bench::new();
+    let new_root = Secret::copy_of(&[0x22; 32]);
+    let mut batch = Batch::default();
+    let lost = bench.barrier.rewrap(&new_root, 2, &bench.disk(), NOW, &mut batch).unwrap();
+    bench.commit(batch);
+    drop(lost); // the answer never came
+
+    let mut batch = Batch::default();
+    assert!(matches!(bench.rotate(NOW, &mut batch), Err(BarrierError::Superseded)));
+    assert!(batch.is_empty());
+    bench.put("a", "1");
+    let again = bench.reopened(&new_root).unwrap();
+    assert_eq!(again.get("a").as_deref(), Some("1"));
+    drop(again.rotate(NOW, &mut batch).unwrap());
+
+    // From a snapshot of before: the commit itself must refuse it.
+    let old = bench.disk();
+    let mut batch = Batch::default();
+    let rotation = again.barrier.rotate(&old, NOW, &mut batch).unwrap();
+    let expected = old.get(Space::Cluster, plain::KEYRING).unwrap().unwrap().revision;
+    assert_eq!(batch.changes[0].expect, Expect::Revision(expected));
+    again.commit(batch);
+    rotation.install();
+    assert!(matches!(again.barrier.rotate(&old, NOW, &mut Batch::default()), Err(BarrierError::Superseded)));
 }
 
 #[test]
@@ -147,7 +175,7 @@ fn many_terms_are_all_read() {
         assert_eq!(bench.barrier.key_status().term, term);
         bench.put(&format!("of/{term}"), &term.to_string());
         let mut batch = Batch::default();
-        let rotation = bench.barrier.rotate(NOW, &mut batch).unwrap();
+        let rotation = bench.rotate(NOW, &mut batch).unwrap();
         bench.commit(batch);
         rotation.install();
     }
@@ -162,10 +190,10 @@ fn a_new_root_key_replaces_the_old_one_and_adds_a_term() {
     let bench = Bench::new();
     bench.put("a", "1");
     let new_root = Secret::copy_of(&[0x22; 32]);
-    let stale = bench.barrier.rewrap(&new_root, 1, NOW, &mut Batch::default());
+    let stale = bench.barrier.rewrap(&new_root, 1, &bench.disk(), NOW, &mut Batch::default());
     assert!(matches!(stale, Err(BarrierError::StaleTable)));
     let mut batch = Batch::default();
-    let rotation = bench.barrier.rewrap(&new_root, 2, NOW, &mut batch).unwrap();
+    let rotation = bench.barrier.rewrap(&new_root, 2, &bench.disk(), NOW, &mut batch).unwrap();
     bench.commit(batch);
     rotation.install();
     bench.put("b", "2");
@@ -177,7 +205,7 @@ fn a_new_root_key_replaces_the_old_one_and_adds_a_term() {
     assert_eq!((again.barrier.table_generation(), again.barrier.key_status().term), (2, 2));
 
     let mut batch = Batch::default();
-    again.barrier.raise_table_generation(5, &mut batch).unwrap().install();
+    again.barrier.raise_table_generation(5, &again.disk(), &mut batch).unwrap().install();
     again.commit(batch);
     let again = again.reopened(&new_root).unwrap();
     assert_eq!((again.barrier.table_generation(), again.barrier.key_status().term), (5, 2));
@@ -200,7 +228,7 @@ fn sealing_wipes_every_key_and_all_that_lives_on_answers_sealed() {
     let (used, unused) = (bench.view(), View::new(&bench.barrier, NamespaceId::ROOT, OTHER_MOUNT));
     let (reader, unused_reader) = (bench.reader(), bench.reader_of(&unused));
     let mut batch = Batch::default();
-    let rotation = bench.barrier.rotate(NOW, &mut batch).unwrap();
+    let rotation = bench.rotate(NOW, &mut batch).unwrap();
     assert!(bench.arena.free() < empty);
 
     bench.barrier.seal();
@@ -222,7 +250,7 @@ fn sealing_wipes_every_key_and_all_that_lives_on_answers_sealed() {
         }
     }
     assert!(matches!(bench.barrier.table_mac(b""), Err(BarrierError::Sealed)));
-    assert!(matches!(bench.barrier.rotate(NOW, &mut Batch::default()), Err(BarrierError::Sealed)));
+    assert!(matches!(bench.rotate(NOW, &mut Batch::default()), Err(BarrierError::Sealed)));
     bench.barrier.seal(); // a second time is no error
     assert_eq!(bench.reopened(&root_key()).unwrap().get("a/b").as_deref(), Some("1"));
 }
@@ -345,13 +373,13 @@ fn without_randomness_nothing_is_written() {
     assert!(matches!(created, Err(BarrierError::Entropy(_))));
     let bench = Bench::new();
     bench.put("a", "1");
-    let disk = bench.disk.lock().unwrap().clone();
+    let disk = bench.disk();
     let barrier = Barrier::open(CLUSTER, &root_key(), &disk, arena(), std::sync::Arc::new(Dry)).unwrap();
     let view = View::new(&barrier, NamespaceId::ROOT, MOUNT);
     let mut batch = Batch::default();
     let written = view.seal(&Write::put(name("b"), String::new()), &mut batch);
     assert!(matches!(written, Err(BarrierError::Entropy(_))));
-    assert!(matches!(barrier.rotate(NOW, &mut batch), Err(BarrierError::Entropy(_))));
+    assert!(matches!(barrier.rotate(&disk, NOW, &mut batch), Err(BarrierError::Entropy(_))));
     assert!(batch.is_empty());
     assert_eq!(text(view.at(disk.snapshot()).get(&name("a")).unwrap()).as_deref(), Some("1"));
 }
@@ -383,6 +411,6 @@ fn the_bootstrap_keys_are_apart_from_all_others() {
     assert!(bench.disk.lock().unwrap().records.contains_key(plain::KEYRING));
     assert!(Name::new(["\0"]).is_ok());
     let mut batch = Batch::default();
-    drop(bench.barrier.rotate(NOW, &mut batch).unwrap());
+    drop(bench.rotate(NOW, &mut batch).unwrap());
     assert_eq!((batch.changes[0].space, batch.changes[0].key.as_slice()), (Space::Cluster, plain::KEYRING));
 }

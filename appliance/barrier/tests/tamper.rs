@@ -56,7 +56,7 @@ fn sample() -> (Bench, Vec<Place>) {
     for (round, (view, due, path)) in places.iter().enumerate() {
         if round == places.len() / 2 {
             let mut batch = Batch::default();
-            let rotation = bench.barrier.rotate(NOW, &mut batch).unwrap();
+            let rotation = bench.rotate(NOW, &mut batch).unwrap();
             bench.commit(batch);
             rotation.install();
         }
@@ -113,7 +113,7 @@ fn every_exchange_of_two_records_is_refused() {
 fn a_changed_name_is_refused_when_listed() {
     let bench = Bench::new();
     let key = bench.put("team/db", "x");
-    let whole = bench.disk.lock().unwrap().clone();
+    let whole = bench.disk();
     let value = whole.records[&key].clone();
     let mut listed = 0;
     for bit in 0..key.len() * 8 {
@@ -152,7 +152,7 @@ fn a_directory_brought_from_elsewhere_is_refused() {
         into_ours(&ours[66..], prefix), // one level up
         into_ours(&ours[33..], dir),    // one level down
     ] {
-        let before = bench.disk.lock().unwrap().clone();
+        let before = bench.disk();
         bench.disk.lock().unwrap().records.insert(foreign, b"whatever".to_vec());
         let walked = bench.reader().walk(&name(""), &mut |_| true);
         assert!(matches!(walked, Err(BarrierError::Damaged)));

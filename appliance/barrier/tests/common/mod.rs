@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use strongroom_barrier::{Arena, Barrier, BarrierError, Name, Protection, Reader, View, Write};
+use strongroom_barrier::{Arena, Barrier, BarrierError, Name, Protection, Reader, Rotation, View, Write};
 use strongroom_store::{Batch, Expect, Revision, Snapshot, Space, StoreError, Stored};
 use strongroom_types::id::{ClusterId, MountId, NamespaceId};
 use strongroom_types::{Entropy, NoEntropy, Secret, Timestamp};
@@ -52,6 +52,8 @@ impl Entropy for Dry {
 #[derive(Clone, Default)]
 pub struct Disk {
     pub records: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// When each record was last written.
+    written: BTreeMap<Vec<u8>, u64>,
     revision: u64,
 }
 
@@ -60,7 +62,12 @@ impl Disk {
         self.revision += 1;
         for change in batch.changes {
             assert_eq!(change.space, Space::Cluster);
-            assert!(change.expect != Expect::Absent || !self.records.contains_key(&change.key));
+            match change.expect {
+                Expect::Any => {}
+                Expect::Absent => assert!(!self.records.contains_key(&change.key)),
+                Expect::Revision(revision) => assert_eq!(self.written_at(&change.key), revision),
+            }
+            self.written.insert(change.key.clone(), self.revision);
             match change.value {
                 Some(value) => self.records.insert(change.key, value),
                 None => self.records.remove(&change.key),
@@ -72,19 +79,23 @@ impl Disk {
         Arc::new(self.clone())
     }
 
-    fn stored(&self, value: &[u8]) -> Stored {
-        Stored { value: value.to_vec(), revision: Revision(self.revision) }
+    fn written_at(&self, key: &[u8]) -> Revision {
+        Revision(self.written.get(key).copied().unwrap_or(0))
+    }
+
+    fn stored(&self, key: &[u8], value: &[u8]) -> Stored {
+        Stored { value: value.to_vec(), revision: self.written_at(key) }
     }
 }
 
 impl Snapshot for Disk {
     fn get(&self, _: Space, key: &[u8]) -> Result<Option<Stored>, StoreError> {
-        Ok(self.records.get(key).map(|value| self.stored(value)))
+        Ok(self.records.get(key).map(|value| self.stored(key, value)))
     }
 
     fn seek(&self, _: Space, from: Bound<&[u8]>) -> Result<Option<(Vec<u8>, Stored)>, StoreError> {
         let mut above = self.records.range::<[u8], _>((from, Bound::Unbounded));
-        Ok(above.next().map(|(key, value)| (key.clone(), self.stored(value))))
+        Ok(above.next().map(|(key, value)| (key.clone(), self.stored(key, value))))
     }
 
     fn revision(&self) -> Revision {
@@ -148,6 +159,15 @@ impl Bench {
 
     pub fn reader_of(&self, view: &View) -> Reader {
         view.at(self.disk.lock().unwrap().snapshot())
+    }
+
+    /// What is on the disk now.
+    pub fn disk(&self) -> Disk {
+        self.disk.lock().unwrap().clone()
+    }
+
+    pub fn rotate(&self, now: Timestamp, batch: &mut Batch) -> Result<Rotation, BarrierError> {
+        self.barrier.rotate(&self.disk(), now, batch)
     }
 
     pub fn commit(&self, batch: Batch) {

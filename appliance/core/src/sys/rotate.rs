@@ -54,6 +54,6 @@ fn status(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 fn rotate(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let mut sealed = Batch::default();
-    let rotation = scene.active.barrier.rotate(scene.now, &mut sealed).map_err(barrier)?;
+    let rotation = scene.active.barrier.rotate(&*scene.snapshot, scene.now, &mut sealed).map_err(barrier)?;
     Ok(Work { sealed, ..Work::reply(Reply::Empty) }.then([After::Rotated(rotation)]))
 }
