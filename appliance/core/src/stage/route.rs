@@ -61,12 +61,15 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
     if head.path.has_trailing_slash() && head.operation.is_write() {
         return Err(Refusal::bad_request("cannot write to a path ending in '/'"));
     }
-    let (target, params) = if head.namespace.is_empty() {
-        locate(active, path, head.operation)
-    } else {
-        nowhere(no_handler(&format!("{}/{path}", head.namespace)))
-    };
     let is_list = matches!(head.operation, Operation::List | Operation::Scan);
+    let (target, params) = if !head.namespace.is_empty() {
+        nowhere(no_handler(&format!("{}/{path}", head.namespace)))
+    } else if head.path.has_trailing_slash() && !is_list {
+        // The access list tells `a/` from `a`: what it allows must not be answered with the other one.
+        nowhere(Refusal::not_found())
+    } else {
+        locate(active, path, head.operation)
+    };
     let acl_path =
         if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.to_owned() };
     Ok(request.advance(|received| Routed {
