@@ -6,6 +6,7 @@
 //! dropped what it could not write, and would call the next sync a success.
 
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(crate) struct Rounds {
     /// Whether there is something to sync.
     dirty: AtomicBool,
     due: Notify,
+    /// Told at the end of every round.
+    ended: Notify,
     /// By sink: whether it has lines that no successful sync covers. Locked for the whole of a round.
     unsynced: Mutex<Vec<bool>>,
     /// When the last round began. Locked by whoever waits for the next.
@@ -46,6 +49,7 @@ impl Rounds {
             covered: AtomicU64::new(0),
             dirty: AtomicBool::new(false),
             due: Notify::new(),
+            ended: Notify::new(),
             unsynced: Mutex::new(vec![false; sinks]),
             last: tokio::sync::Mutex::default(),
         }
@@ -61,33 +65,47 @@ impl Rounds {
     /// Everything before this run of the program is on the disk.
     pub(crate) fn cover_the_past(&self) {
         self.covered.fetch_max(self.first_ticket - 1, Ordering::SeqCst);
+        self.ended.notify_waiters();
     }
 }
 
 impl Broker {
     /// Waits until the lines of all requests up to some ticket greater than `after` are on the disk, and returns that
-    /// ticket. For one caller, in a loop: the log is synced only while somebody waits here. Needs the runtime's time.
+    /// ticket. The log is synced only while somebody waits here: core does, in a loop. Needs the runtime's time.
     ///
     /// Does not end while there is nothing new, or when the only sink that had the lines has lost them.
     pub async fn synced(&self, after: u64) -> u64 {
         let rounds = &self.shared.rounds;
-        let mut last = rounds.last.lock().await;
         loop {
+            let mut ended = pin!(rounds.ended.notified());
+            // From here on no round ends unnoticed.
+            ended.as_mut().enable();
             let covered = rounds.covered.load(Ordering::SeqCst);
             if covered > after {
                 return covered;
             }
-            while !rounds.dirty.load(Ordering::SeqCst) {
-                rounds.due.notified().await;
+            // One of those who wait does the work, the others see its end.
+            tokio::select! {
+                () = ended => {}
+                () = self.next_round() => {}
             }
-            if let Some(last) = *last {
-                tokio::time::sleep_until(last + PERIOD).await;
-            }
-            *last = Some(Instant::now());
-            let shared = Arc::clone(&self.shared);
-            // Its result is in `covered`: nothing is lost if the caller goes away meanwhile.
-            let _ = tokio::task::spawn_blocking(move || shared.round()).await;
         }
+    }
+
+    /// The next round, once there is something to sync and its time has come.
+    async fn next_round(&self) {
+        let rounds = &self.shared.rounds;
+        let mut last = rounds.last.lock().await;
+        while !rounds.dirty.load(Ordering::SeqCst) {
+            rounds.due.notified().await;
+        }
+        if let Some(last) = *last {
+            tokio::time::sleep_until(last + PERIOD).await;
+        }
+        *last = Some(Instant::now());
+        let shared = Arc::clone(&self.shared);
+        // Its result is in `covered`: nothing is lost if the caller goes away meanwhile.
+        let _ = tokio::task::spawn_blocking(move || shared.round()).await;
     }
 
     /// Syncs now, for the end of the program, and returns the ticket up to which every line is on the disk.
@@ -126,6 +144,7 @@ impl Shared {
         {
             rounds.covered.fetch_max(newest, Ordering::SeqCst);
         }
+        rounds.ended.notify_waiters();
         rounds.covered.load(Ordering::SeqCst)
     }
 }

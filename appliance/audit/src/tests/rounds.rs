@@ -89,6 +89,30 @@ fn a_caller_who_goes_away_loses_nothing() {
     });
 }
 
+/// Core's loop waits for what comes next while its end waits for what is there.
+#[test]
+fn several_may_wait_for_different_tickets() {
+    let a = sink();
+    let broker = Arc::new(broker(&[&a]));
+    run(async {
+        let wait = |after| {
+            let broker = broker.clone();
+            tokio::spawn(async move { broker.synced(after).await })
+        };
+        let (late, early) = (wait(2), wait(0));
+        tokio::task::yield_now().await;
+        line(&broker);
+        assert_eq!(early.await.unwrap(), 1);
+        assert!(!late.is_finished());
+        assert_eq!(broker.synced(0).await, 1);
+        line(&broker);
+        assert_eq!(broker.synced(1).await, 2);
+        line(&broker);
+        assert_eq!(late.await.unwrap(), 3);
+        assert_eq!(a.syncs(), 3);
+    });
+}
+
 #[test]
 fn a_sink_that_has_lost_lines_covers_nothing_any_more() {
     let a = sink();
