@@ -46,8 +46,7 @@ impl Worker {
         })
     }
 
-    /// A token that is lost can look empty, so "no such key" is believed only of one that was opened just now;
-    /// [`Module::attempt`] sees to that.
+    /// A token that is lost can look empty; [`Module::attempt`] sees to it that "no such key" can be believed.
     fn ensure_key(&self, id: &KeyId) -> Result<(), DeviceError> {
         let _making = self.module.making.lock().unwrap_or_else(PoisonError::into_inner);
         match self.module.attempt(self.number, |seat| seat.key(id)) {

@@ -18,7 +18,7 @@ pub(crate) fn log_in(
     source: &PinSource,
     latch: &Latch,
 ) -> Result<(), Failure> {
-    tries_left(token)?;
+    Tries::of(token).check().map_err(refuse)?;
     let (pin, print) = source.read()?;
     let latch_failed = |cause: std::io::Error| {
         refuse(format!("--latch {}: {cause}. Without a latch nothing logs in", latch.path().display()))
@@ -35,7 +35,7 @@ pub(crate) fn log_in(
     let serial = token.serial_number();
     latch.set(State::Trying, serial, print).map_err(latch_failed)?;
     match session.login_with_raw(UserType::User, &RawAuthPin::new(Box::new(pin.expose().to_vec()))) {
-        // Two processes cannot share a login: another session of this one is logged in already, by the same PIN.
+        // Already: by an earlier login of this process, which the token has accepted.
         Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
             latch.clear().map_err(latch_failed)?;
             Ok(())
@@ -60,20 +60,41 @@ pub(crate) fn log_in(
     }
 }
 
-/// Refuses to log in when a refusal would lock the token, or when it cannot work.
-fn tries_left(token: &TokenInfo) -> Result<(), Failure> {
-    let why = if token.user_pin_locked() {
-        "the token's PIN is locked: its security officer has to set a new one"
-    } else if token.user_pin_final_try() {
-        "the token allows one last try, which the bridge does not take: log in by hand with the right PIN"
-    } else if token.user_pin_to_be_changed() {
-        "the token wants its PIN changed first: change it by hand"
-    } else if !token.user_pin_initialized() {
-        "the token has no user PIN yet: initialise it by hand"
-    } else {
-        return Ok(());
-    };
-    Err(refuse(why))
+/// What a token says of its PIN.
+#[derive(Clone, Copy)]
+struct Tries {
+    locked: bool,
+    final_try: bool,
+    to_be_changed: bool,
+    initialised: bool,
+}
+
+impl Tries {
+    fn of(token: &TokenInfo) -> Self {
+        Self {
+            locked: token.user_pin_locked(),
+            final_try: token.user_pin_final_try(),
+            to_be_changed: token.user_pin_to_be_changed(),
+            initialised: token.user_pin_initialized(),
+        }
+    }
+
+    /// Refuses to log in when a refusal would lock the token, or when it cannot work.
+    fn check(self) -> Result<(), &'static str> {
+        if self.locked {
+            Err("the token's PIN is locked: its security officer has to set a new one")
+        } else if self.final_try {
+            Err(
+                "the token allows one last try, which the bridge does not take: log in by hand with the right PIN",
+            )
+        } else if self.to_be_changed {
+            Err("the token wants its PIN changed first: change it by hand")
+        } else if !self.initialised {
+            Err("the token has no user PIN yet: initialise it by hand")
+        } else {
+            Ok(())
+        }
+    }
 }
 
 fn latched(latch: &Latch) -> Failure {
@@ -86,4 +107,23 @@ fn latched(latch: &Latch) -> Failure {
 
 fn refuse(message: impl Into<String>) -> Failure {
     Failure::Final(DeviceError::new(DeviceErrorKind::Login, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_try_is_never_taken() {
+        let well = Tries { locked: false, final_try: false, to_be_changed: false, initialised: true };
+        assert!(well.check().is_ok());
+        for (tries, word) in [
+            (Tries { locked: true, ..well }, "locked"),
+            (Tries { final_try: true, ..well }, "last try"),
+            (Tries { to_be_changed: true, ..well }, "changed"),
+            (Tries { initialised: false, ..well }, "no user PIN"),
+        ] {
+            assert!(tries.check().unwrap_err().contains(word));
+        }
+    }
 }

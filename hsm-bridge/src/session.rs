@@ -20,12 +20,10 @@ use strongroom_device_api::{DeviceError, DeviceErrorKind, Identity, KeyId};
 
 use crate::config::Config;
 use crate::error::{Failure, sort};
-use crate::{allow, login, object};
+use crate::{allow, login, mechanism, object};
 
 /// After an attempt to open that failed, the next one is made no sooner.
 const PAUSE: Duration = Duration::from_millis(500);
-/// A token that was opened so recently is believed when it says that it has no such key.
-const FRESH: Duration = Duration::from_secs(2);
 
 /// The loaded module.
 pub(crate) struct Module {
@@ -48,7 +46,6 @@ struct Life {
 /// A token that is logged in to.
 struct Open {
     identity: Identity,
-    since: Instant,
     seats: Vec<Mutex<Seat>>,
     /// Keeps the login while the others come and go.
     _login: Mutex<Session>,
@@ -74,6 +71,11 @@ impl Seat {
     /// Any key that was used before.
     pub(crate) fn known_key(&self) -> Option<ObjectHandle> {
         self.handles.values().next().copied()
+    }
+
+    /// Whether the token still works with a key that was used before.
+    fn prove(&mut self) -> Result<(), Failure> {
+        mechanism::probe(&self.session, self.known_key().ok_or(Failure::NoKey)?)
     }
 }
 
@@ -119,14 +121,16 @@ impl Module {
         number: usize,
         work: impl Fn(&mut Seat) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let generation = self.ensure_open()?;
+        let (generation, just_opened) = self.ensure_open()?;
         match self.at_seat(number, &work) {
             Err(Failure::Lost(cause)) => {
                 say(&format!("{cause}; the token is opened again"));
                 self.open_again(generation)?;
                 self.at_seat(number, &work)
             }
-            Err(Failure::NoKey) if !self.is_fresh() => {
+            // A token that is lost can look empty. One that has just been opened, or still does its work, is not lost.
+            Err(Failure::NoKey) if !just_opened && self.at_seat(number, Seat::prove).is_err() => {
+                say("the token says that it has no such key, and proves no other; it is opened again");
                 self.open_again(generation)?;
                 self.at_seat(number, &work)
             }
@@ -150,21 +154,16 @@ impl Module {
         work(&mut lock(seat))
     }
 
-    fn is_fresh(&self) -> bool {
-        let life = self.life.read().unwrap_or_else(PoisonError::into_inner);
-        life.open.as_ref().is_some_and(|open| open.since.elapsed() < FRESH)
-    }
-
-    /// Opens the token if it is not open; says which opening it is.
-    fn ensure_open(&self) -> Result<u64, DeviceError> {
+    /// Opens the token if it is not open; says which opening it is, and whether it was this call's.
+    fn ensure_open(&self) -> Result<(u64, bool), DeviceError> {
         let life = self.life.read().unwrap_or_else(PoisonError::into_inner);
         if life.open.is_some() {
-            return Ok(life.generation);
+            return Ok((life.generation, false));
         }
         drop(life);
         let mut life = self.life.write().unwrap_or_else(PoisonError::into_inner);
         self.open(&mut life)?;
-        Ok(life.generation)
+        Ok((life.generation, true))
     }
 
     /// Closes and opens, unless another thread has done so since opening `generation`.
@@ -220,7 +219,7 @@ impl Module {
             model: format!("{} {}", token.manufacturer_id(), token.model()),
             serial: token.serial_number().to_owned(),
         };
-        Ok(Open { identity, since: Instant::now(), seats, _login: Mutex::new(logged_in(first)?) })
+        Ok(Open { identity, seats, _login: Mutex::new(logged_in(first)?) })
     }
 
     /// The one token that is wished for, as it is now.

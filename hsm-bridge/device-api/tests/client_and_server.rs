@@ -1,5 +1,7 @@
 //! A mock device behind a real socket: what happens when bridge, client or device misbehave.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

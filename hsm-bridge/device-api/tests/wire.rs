@@ -1,5 +1,7 @@
 //! The frames as drawn: pinned by a golden file, and safe against any bytes.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use proptest::prelude::*;
 use strongroom_device_api::wire::{Answer, Call, Frame, MAX_BODY, Reply, Request, WireError, fuzz};
 use strongroom_device_api::{DeviceError, DeviceErrorKind, Identity, KeyId, Wrapped};

@@ -1,0 +1,185 @@
+//! A SoftHSM token in a temporary folder, and bridges to it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use strongroom_device_api::{Client, ClientOptions, DeviceError, DeviceErrorKind, KeyId, PeerRule};
+use tempfile::TempDir;
+
+pub(crate) const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
+pub(crate) const BRIDGE: &str = env!("CARGO_BIN_EXE_hsm-bridge");
+pub(crate) const PIN: &str = "648219";
+pub(crate) const LABEL: &str = "strongroom";
+
+pub(crate) fn key(id: &str) -> KeyId {
+    KeyId::new(id).unwrap()
+}
+
+/// A folder with a token.
+pub(crate) struct Token {
+    folder: TempDir,
+}
+
+impl Token {
+    pub(crate) fn new() -> Self {
+        let token = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(token.path("tokens")).unwrap();
+        let config = format!(
+            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
+            token.path("tokens").display()
+        );
+        fs::write(token.path("softhsm2.conf"), config).unwrap();
+        let args = ["--init-token", "--free", "--label", LABEL, "--so-pin", "87654321", "--pin", PIN];
+        assert!(token.tool("softhsm2-util", &args).status.success());
+        token.write_pin(PIN);
+        token
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the PIN file as a new file.
+    pub(crate) fn write_pin(&self, pin: &str) {
+        let next = self.path("pin.next");
+        fs::write(&next, format!("{pin}\n")).unwrap();
+        fs::set_permissions(&next, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::rename(next, self.path("pin")).unwrap();
+    }
+
+    /// Runs a tool on the token.
+    pub(crate) fn tool(&self, program: &str, args: &[&str]) -> Output {
+        Command::new(program).args(args).env("SOFTHSM2_CONF", self.path("softhsm2.conf")).output().unwrap()
+    }
+
+    /// The usual arguments.
+    pub(crate) fn args(&self) -> Vec<String> {
+        let path = |name| self.path(name).to_str().unwrap().to_owned();
+        let mut args: Vec<String> =
+            ["--module", SOFTHSM, "--token", LABEL, "--allow-same-uid"].map(str::to_owned).into();
+        for (flag, name) in [("--pin-file", "pin"), ("--latch", "latch"), ("--socket", "socket")] {
+            args.extend([flag.to_owned(), path(name)]);
+        }
+        args
+    }
+
+    /// A command for a bridge, not started yet.
+    pub(crate) fn command(&self, args: &[String]) -> Command {
+        let mut command = Command::new(BRIDGE);
+        command.args(args).env_clear().env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// A bridge with the usual arguments, ready.
+    pub(crate) fn bridge(&self) -> Bridge {
+        Bridge::start(self.command(&self.args()))
+    }
+
+    /// A client of the bridge.
+    pub(crate) fn client(&self) -> Arc<Client> {
+        Client::new(ClientOptions::new(self.path("socket"), PeerRule::SAME_UID))
+    }
+}
+
+/// A running bridge; killed when it is dropped.
+pub(crate) struct Bridge {
+    pub(crate) child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl Bridge {
+    /// Starts it and waits until it says that it is ready.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let sink = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut log = sink.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let bridge = Self { child, log };
+        bridge.wait_for_line("ready on ");
+        bridge
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn wait_for_line(&self, part: &str) {
+        let limit = Instant::now() + Duration::from_secs(60);
+        while !self.log().contains(part) {
+            assert!(Instant::now() < limit, "no line with \"{part}\" in:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What a bridge says that does not start.
+pub(crate) fn refusal(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Calls until `done` accepts the outcome; bounded.
+pub(crate) async fn until<T, F>(
+    mut call: impl FnMut() -> F,
+    done: impl Fn(&Result<T, DeviceError>) -> bool,
+) -> Result<T, DeviceError>
+where
+    F: Future<Output = Result<T, DeviceError>>,
+{
+    for _ in 0..200 {
+        let outcome = call().await;
+        if done(&outcome) {
+            return outcome;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it has not come to that");
+}
+
+pub(crate) fn is_kind<T>(kind: DeviceErrorKind) -> impl Fn(&Result<T, DeviceError>) -> bool {
+    move |outcome| matches!(outcome, Err(error) if error.kind == kind)
+}
+
+/// The argument after `flag` replaced by `value`.
+pub(crate) fn with(mut args: Vec<String>, flag: &str, value: &str) -> Vec<String> {
+    let at = args.iter().position(|arg| arg == flag).unwrap();
+    args[at + 1] = value.to_owned();
+    args
+}
+
+/// Whether a file exists.
+pub(crate) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}

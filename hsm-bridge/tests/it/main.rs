@@ -1,0 +1,10 @@
+//! The built bridge with SoftHSM: each test has a token and a folder of its own.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the tests start bridges and tools as processes")]
+
+mod fixture;
+mod keys;
+mod latch;
+mod loss;
+mod process;
