@@ -9,6 +9,7 @@ use tss_esapi::tcti_ldr::TctiNameConf;
 
 use crate::enrolment::Enrolment;
 use crate::policy::Pcrs;
+use crate::simulator::Simulator;
 
 /// What to do.
 pub(crate) enum Command {
@@ -27,6 +28,8 @@ pub(crate) struct Config {
 /// Which TPM, and what new secrets are bound to.
 pub(crate) struct TpmWish {
     pub(crate) tcti: TctiNameConf,
+    /// If it is one.
+    pub(crate) simulator: Option<Simulator>,
     pub(crate) enrolment: Enrolment,
     pub(crate) pcrs: Pcrs,
 }
@@ -68,10 +71,11 @@ pub(crate) fn read(args: &[String]) -> Result<Command, FlagError> {
         return Ok(Command::Help);
     }
     let flags = Flags::read(args, &[COMMON, OWN])?;
-    let tcti = flags.required("--tcti")?;
-    let tcti = TctiNameConf::from_str(tcti)
+    let wish = flags.required("--tcti")?;
+    let simulator = Simulator::of(wish);
+    let tcti = TctiNameConf::from_str(wish)
         .ok()
-        .filter(|tcti| matches!(tcti, TctiNameConf::Device(_) | TctiNameConf::Swtpm(_)))
+        .filter(|tcti| matches!(tcti, TctiNameConf::Device(_)) || simulator.is_some())
         .ok_or_else(|| FlagError("--tcti must be device:PATH or swtpm:host=HOST,port=PORT".into()))?;
     let pcrs = Pcrs::parse(flags.get("--pcrs").unwrap_or("sha256:7,11")).ok_or_else(|| {
         FlagError("--pcrs must be sha256: or sha384: and numbers, 0 to 23: sha256:7,11".into())
@@ -84,7 +88,7 @@ pub(crate) fn read(args: &[String]) -> Result<Command, FlagError> {
     // So many can be with the thread or in its queue.
     server.concurrency = QUEUE;
     Ok(Command::Serve(Box::new(Config {
-        tpm: TpmWish { tcti, enrolment, pcrs },
+        tpm: TpmWish { tcti, simulator, enrolment, pcrs },
         socket: flags.socket()?,
         server,
         pool: PoolOptions { queue: QUEUE, hang_limit: flags.hang_limit()? },

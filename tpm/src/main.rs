@@ -8,6 +8,7 @@
 //! | `enrolment` | the name of the primary key, pinned |
 //! | `policy` | which PCRs, and the policy they make |
 //! | `seal` | sealed objects, and the format of what is wrapped |
+//! | `simulator` | what a simulated TPM needs besides |
 //! | `error` | response codes, by what to do next |
 
 mod config;
@@ -17,6 +18,7 @@ mod error;
 mod policy;
 mod seal;
 mod session;
+mod simulator;
 
 use std::io::Write;
 use std::process::ExitCode;

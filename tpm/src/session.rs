@@ -20,7 +20,6 @@ use tss_esapi::structures::{
     EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicBuilder, PublicEccParametersBuilder,
     SymmetricDefinition, SymmetricDefinitionObject,
 };
-use tss_esapi::tcti_ldr::TctiNameConf;
 use tss_esapi::utils::get_tpm_vendor;
 use zeroize::Zeroizing;
 
@@ -109,6 +108,11 @@ impl Connection {
 
 impl Tpm {
     fn open(wish: &TpmWish) -> Result<Self, Failure> {
+        if let Some(simulator) = &wish.simulator {
+            simulator.flush_leftovers().map_err(|cause| {
+                DeviceError::new(DeviceErrorKind::Gone, format!("no TPM answers at --tcti: {cause}"))
+            })?;
+        }
         let mut context = Context::new(wish.tcti.clone()).map_err(|_| {
             // The library's own code says no more than that.
             DeviceError::new(
@@ -116,7 +120,7 @@ impl Tpm {
                 "no TPM answers at --tcti: is it there, and may this user open it?",
             )
         })?;
-        if let TctiNameConf::Swtpm(_) = wish.tcti {
+        if wish.simulator.is_some() {
             // A real TPM was started by the firmware; a simulated one may not have been.
             context.startup(StartupType::Clear).map_err(|cause| sort("start the TPM", cause))?;
         }
@@ -188,7 +192,7 @@ fn start_session(
     primary: KeyHandle,
     kind: SessionType,
 ) -> Result<AuthSession, Failure> {
-    let start = || -> tss_esapi::Result<Option<AuthSession>> {
+    let mut start = || -> tss_esapi::Result<Option<AuthSession>> {
         let session = context.start_auth_session(
             Some(primary),
             None,
@@ -208,7 +212,6 @@ fn start_session(
         Ok(session)
     };
     let none = || DeviceError::new(DeviceErrorKind::Fatal, "start a session: the TPM gives none");
-    let mut start = start;
     start().map_err(|cause| sort("start a session", cause))?.ok_or_else(|| none().into())
 }
 

@@ -1,0 +1,201 @@
+//! A swtpm in a temporary folder, and bridges to it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use strongroom_device_api::{Client, ClientOptions, DeviceError, DeviceErrorKind, KeyId, PeerRule};
+use tempfile::TempDir;
+
+pub(crate) const BRIDGE: &str = env!("CARGO_BIN_EXE_tpm-bridge");
+
+pub(crate) fn key(id: &str) -> KeyId {
+    KeyId::new(id).unwrap()
+}
+
+/// Two ports that follow each other and that nobody uses: the simulator's and its control's.
+pub(crate) fn two_free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = 20_000 + (std::process::id() % 5_000) as u16 * 2;
+    for _ in 0..500 {
+        let port = start + NEXT.fetch_add(2, Ordering::SeqCst);
+        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
+    panic!("no free ports");
+}
+
+/// A folder with a TPM's state, and the simulator that runs on it.
+pub(crate) struct Tpm {
+    folder: TempDir,
+    pub(crate) port: u16,
+    simulator: Option<Child>,
+}
+
+impl Tpm {
+    pub(crate) fn new() -> Self {
+        let mut tpm = Self { folder: tempfile::tempdir().unwrap(), port: two_free_ports(), simulator: None };
+        fs::create_dir(tpm.path("pinned")).unwrap();
+        tpm.power_on("one");
+        tpm
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts the simulator on the state in the folder `name`: another name is another TPM.
+    pub(crate) fn power_on(&mut self, name: &str) {
+        fs::create_dir_all(self.path(name)).unwrap();
+        let port = self.port;
+        let child = Command::new("swtpm")
+            .args(["socket", "--tpm2", "--tpmstate"])
+            .arg(format!("dir={}", self.path(name).display()))
+            .args(["--server", &format!("type=tcp,port={port},bindaddr=127.0.0.1")])
+            .args(["--ctrl", &format!("type=tcp,port={},bindaddr=127.0.0.1", port + 1)])
+            .args(["--flags", "not-need-init,startup-clear"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.simulator = Some(child);
+        let limit = Instant::now() + Duration::from_secs(20);
+        // The control port: a connection to the other one would count as the TPM's user.
+        while TcpStream::connect(("127.0.0.1", port + 1)).is_err() {
+            assert!(Instant::now() < limit, "swtpm does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn power_off(&mut self) {
+        if let Some(mut simulator) = self.simulator.take() {
+            let _ = simulator.kill();
+            let _ = simulator.wait();
+        }
+    }
+
+    /// Runs a tool of tpm2-tools on the TPM. Nothing else may be connected to it.
+    pub(crate) fn tool(&self, program: &str, args: &[&str]) -> Output {
+        let tcti = format!("swtpm:host=127.0.0.1,port={}", self.port);
+        let output = Command::new(program).args(args).env("TPM2TOOLS_TCTI", tcti).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output
+    }
+
+    /// The usual arguments.
+    pub(crate) fn args(&self) -> Vec<String> {
+        let path = |name| self.path(name).to_str().unwrap().to_owned();
+        let tcti = format!("swtpm:host=127.0.0.1,port={}", self.port);
+        [
+            "--tcti",
+            &tcti,
+            "--state",
+            &path("pinned"),
+            "--socket",
+            &path("socket"),
+            "--enrol",
+            "--allow-same-uid",
+        ]
+        .map(str::to_owned)
+        .into()
+    }
+
+    /// A bridge with the usual arguments, ready.
+    pub(crate) fn bridge(&self) -> Bridge {
+        Bridge::start(Command::new(BRIDGE).args(self.args()))
+    }
+
+    /// A client of the bridge.
+    pub(crate) fn client(&self) -> Arc<Client> {
+        Client::new(ClientOptions::new(self.path("socket"), PeerRule::SAME_UID))
+    }
+}
+
+impl Drop for Tpm {
+    fn drop(&mut self) {
+        self.power_off();
+    }
+}
+
+/// A running bridge; killed when it is dropped.
+pub(crate) struct Bridge {
+    pub(crate) child: Child,
+    log: Arc<Mutex<String>>,
+}
+
+impl Bridge {
+    /// Starts it and waits until it says that it is ready.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let sink = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut log = sink.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let bridge = Self { child, log };
+        let limit = Instant::now() + Duration::from_secs(60);
+        while !bridge.log().contains("ready on ") {
+            assert!(Instant::now() < limit, "not ready:\n{}", bridge.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        bridge
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Calls until it is done; bounded.
+pub(crate) async fn until_done<T, F>(mut call: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, DeviceError>>,
+{
+    for _ in 0..200 {
+        if let Ok(done) = call().await {
+            return done;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it is not done");
+}
+
+/// The error of `outcome`, which must be of `kind` and contain `part`.
+pub(crate) fn fails<T>(outcome: Result<T, DeviceError>, kind: DeviceErrorKind, part: &str) {
+    match outcome {
+        Err(error) if error.kind == kind && error.message.contains(part) => {}
+        Err(error) => panic!("{:?}: {error}", error.kind),
+        Ok(_) => panic!("it was done"),
+    }
+}
