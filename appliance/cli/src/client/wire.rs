@@ -1,0 +1,107 @@
+//! The bytes of one request and one answer: a connection of their own, HTTP/1.1.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderValue, Request};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
+
+use super::address::{Address, Target};
+use super::{Answer, Ask, Client};
+
+/// Longest answer that is read.
+const MAX_ANSWER: usize = 256 * 1024 * 1024;
+
+/// Sends, and reads the answer. The error is for people.
+pub async fn send(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Answer, String> {
+    let request = request(client, ask, target)?;
+    match &client.address {
+        Address::Unix(path) => {
+            let socket = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
+            exchange(socket, request).await
+        }
+        Address::Tcp { host, port, .. } => {
+            let socket = TcpStream::connect((host.as_str(), *port))
+                .await
+                .map_err(|error| format!("cannot connect to {}: {error}", client.address.host()))?;
+            let _ = socket.set_nodelay(true);
+            let Some(config) = &client.tls else { return exchange(socket, request).await };
+            let name = client.tls_name.as_deref().unwrap_or(host);
+            let name =
+                ServerName::try_from(name.to_owned()).map_err(|_| format!("\"{name}\" is no server name"))?;
+            let connector = TlsConnector::from(config.clone());
+            let stream = connector.connect(name, socket).await.map_err(|error| explain(&error))?;
+            exchange(stream, request).await
+        }
+    }
+}
+
+/// What to do about the commonest failure of a handshake.
+fn explain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let hint = if text.contains("UnknownIssuer") {
+        ". The server's CA is not known here: name its file with VAULT_CACERT or -ca-cert"
+    } else if text.contains("InvalidContentType") || text.contains("corrupt message") {
+        ". The server does not seem to speak TLS: does VAULT_ADDR have to begin with http://?"
+    } else {
+        ""
+    };
+    format!("the TLS handshake failed: {text}{hint}")
+}
+
+fn request(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Request<Full<Bytes>>, String> {
+    let body = match ask.body {
+        Some(body) => {
+            Bytes::from_owner(Zeroizing::new(serde_json::to_vec(body).map_err(|error| error.to_string())?))
+        }
+        None => Bytes::new(),
+    };
+    let mut request = Request::builder()
+        .method(ask.method)
+        .uri(client.address.line(target))
+        .header(HOST, client.address.host())
+        .body(Full::new(body))
+        .map_err(|error| format!("the request cannot be sent: {error}"))?;
+    let headers = request.headers_mut();
+    if ask.body.is_some() {
+        let kind = if ask.method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    if let Some(token) = &client.token {
+        let mut value = HeaderValue::from_bytes(token.expose())
+            .map_err(|_| "the token cannot be sent: it holds characters that no token has".to_owned())?;
+        value.set_sensitive(true);
+        headers.insert("x-vault-token", value);
+    }
+    for (name, value) in &client.headers {
+        headers.append(name, value.clone());
+    }
+    Ok(request)
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let broken = |error: hyper::Error| match error.is_parse() {
+        true => {
+            "the server does not answer with HTTP: does VAULT_ADDR have to begin with https://?".to_owned()
+        }
+        false => format!("the connection broke: {error}"),
+    };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(broken)?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), MAX_ANSWER)
+        .collect()
+        .await
+        .map_err(|error| format!("the answer did not arrive whole: {error}"))?;
+    Ok(Answer { status, body: Zeroizing::new(body.to_bytes().to_vec()) })
+}

@@ -1,0 +1,129 @@
+//! What a verb is, as data: the dispatcher, the parser of flags and the help all read it.
+
+use crate::args::{Flag, Flags};
+use crate::client::{Client, ClientError};
+use crate::io::Io;
+use crate::show::Format;
+
+/// The exit code of a command line that names no verb.
+pub const UNKNOWN: u8 = 127;
+/// The exit code of what the server refused, and of a sealed `status`.
+pub const REMOTE: u8 = 2;
+/// The exit code of our own mistakes and the caller's.
+pub const LOCAL: u8 = 1;
+
+/// A verb.
+pub struct Verb {
+    /// `["kv", "get"]`.
+    pub words: &'static [&'static str],
+    /// One line for people.
+    pub about: &'static str,
+    /// What it takes beside flags: `PATH [KEY=VALUE...]`.
+    pub takes: &'static str,
+    /// A command line that can be copied.
+    pub example: &'static str,
+    /// How many arguments at least.
+    pub min: usize,
+    /// How many at most; None is any number.
+    pub max: Option<usize>,
+    /// Its flags, by family.
+    pub flags: &'static [&'static [Flag]],
+    /// Whether `-format=raw` makes sense.
+    pub raw: bool,
+    /// What it does; the exit code.
+    pub run: fn(&mut Call<'_>) -> Result<u8, Failure>,
+}
+
+/// One call of a verb.
+pub struct Call<'a> {
+    /// Its flags.
+    pub flags: Flags,
+    /// What is no flag.
+    pub arguments: Vec<String>,
+    /// How to print.
+    pub format: Format,
+    /// Where to print.
+    pub io: &'a mut Io,
+}
+
+impl Call<'_> {
+    /// The argument at `index`, from 0; empty if there is none.
+    pub fn argument(&self, index: usize) -> &str {
+        self.arguments.get(index).map_or("", String::as_str)
+    }
+
+    /// The same as a path: without spaces and slashes around it.
+    pub fn path(&self, index: usize) -> String {
+        sanitize(self.argument(index))
+    }
+
+    /// A client as the flags and the environment describe it.
+    pub fn client(&self) -> Result<Client, Failure> {
+        Client::new(&self.flags, self.io)
+    }
+}
+
+/// A path as people type it: spaces and slashes around it do not count.
+pub fn sanitize(path: &str) -> String {
+    path.trim().trim_matches('/').to_owned()
+}
+
+/// Why a command line ends without success.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// For stderr; empty when all has been said.
+    pub text: String,
+}
+
+impl Failure {
+    /// The caller's mistake, or ours.
+    pub fn local(text: impl Into<String>) -> Self {
+        Self { code: LOCAL, text: text.into() }
+    }
+
+    /// The server's answer, or that there is none.
+    pub fn remote(text: impl Into<String>) -> Self {
+        Self { code: REMOTE, text: text.into() }
+    }
+
+    /// What the client says, after what was tried.
+    pub fn during(what: impl std::fmt::Display, cause: &ClientError) -> Self {
+        Self::remote(format!("{what}: {cause}"))
+    }
+}
+
+/// What a command line names.
+pub enum Found<'a> {
+    /// A verb, and what follows its words.
+    Verb(&'static Verb, &'a [String]),
+    /// A group whose help is asked for.
+    Help(Vec<&'a str>),
+    /// A group, with a word that is none of its verbs, or with nothing.
+    Group(Vec<&'a str>, Option<&'a str>),
+    /// Nothing there is.
+    Nothing(&'a str),
+}
+
+/// The verb that `args` begin with.
+pub fn find<'a>(table: &'static [Verb], args: &'a [String]) -> Found<'a> {
+    let mut known: Vec<&'a str> = Vec::new();
+    for word in args {
+        let mut longer: Vec<&str> = known.clone();
+        longer.push(word);
+        if !table.iter().any(|verb| verb.words.starts_with(&longer)) {
+            break;
+        }
+        known = longer;
+        if let Some(verb) = table.iter().find(|verb| verb.words == known.as_slice()) {
+            return Found::Verb(verb, args.get(known.len()..).unwrap_or_default());
+        }
+    }
+    let next = args.get(known.len()).map(String::as_str);
+    match (known.is_empty(), next) {
+        (true, next) => Found::Nothing(next.unwrap_or_default()),
+        (false, Some("-h" | "-help" | "--help")) => Found::Help(known),
+        (false, next) => Found::Group(known, next),
+    }
+}

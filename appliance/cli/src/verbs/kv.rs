@@ -1,0 +1,136 @@
+//! `kv get`, `kv put`, `kv list`: secrets of both versions of the engine.
+
+use serde_json::{Value, json};
+use strongroom_types::JsonMap;
+
+use super::kv_mount::Place;
+use super::logical;
+use crate::args::{Flag, Kind};
+use crate::client::Ask;
+use crate::input;
+use crate::secret::Secret;
+use crate::show::{self, Format, Rows, title, title_over};
+use crate::verb::{Call, Failure};
+
+/// Which version to read.
+pub const VERSION: &[Flag] =
+    &[Flag { names: &["version"], kind: Kind::Number, about: "This version instead of the newest" }];
+
+/// Check-and-set.
+pub const CAS: &[Flag] = &[Flag {
+    names: &["cas"],
+    kind: Kind::Number,
+    about: "Only if the newest version has this number; 0: only if there is none",
+}];
+
+pub fn get(call: &mut Call<'_>) -> Result<u8, Failure> {
+    let client = call.client()?;
+    let place = Place::find(call, &client)?;
+    let path = place.path("data");
+    let version = call.flags.number("version").filter(|_| place.versions);
+    let query = version.map(|version| ("version".to_owned(), version.to_string())).into_iter().collect();
+    let what = format!("Error reading {path}");
+    let answer =
+        client.find(&Ask { query, ..Ask::get(&path) }).map_err(|cause| Failure::during(&what, &cause))?;
+    let secret = Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))?;
+    let secret = secret.ok_or_else(|| show::nothing(&path))?;
+    if let Some(name) = call.flags.text("field").map(str::to_owned) {
+        return field(call, &secret, &place, &path, &name);
+    }
+    if call.format != Format::Table || !secret.wrap_info.is_null() {
+        return show::secret(call.io, call.format, &secret);
+    }
+    show::warnings(call.io, &secret);
+    let text = match place.versions {
+        true => with_metadata(&path, secret.get("metadata"), secret.get("data")),
+        false => section("Data", &secret.data),
+    };
+    call.io.say(&text);
+    Ok(0)
+}
+
+fn field(call: &mut Call<'_>, secret: &Secret, place: &Place, path: &str, name: &str) -> Result<u8, Failure> {
+    if !secret.wrap_info.is_null() {
+        return show::field(call.io, call.format, secret, name);
+    }
+    let data = match place.versions {
+        true => secret.get("data").filter(|data| !data.is_null()),
+        false => Some(&secret.data),
+    };
+    let Some(data) = data else { return Err(Failure::remote(format!("No data found at {path}"))) };
+    match data.get(name) {
+        Some(value) => show::one_value(call.io, call.format, value),
+        // The whole of the data, unless it has a member of that name.
+        None if name == "data" => show::one_value(call.io, call.format, data),
+        None => Err(Failure::local(format!("Field \"{name}\" not present in map"))),
+    }
+}
+
+/// A titled table.
+pub fn section(name: &str, members: &Value) -> String {
+    let mut rows = Rows::default();
+    rows.members(members);
+    format!("{}\n{}", title_over(name, members), rows.table())
+}
+
+/// Path, metadata and data of a version; a deleted one has no data.
+fn with_metadata(path: &str, metadata: Option<&Value>, data: Option<&Value>) -> String {
+    let mut parts = vec![format!("{}\n{path}", title("Secret Path", path.len()))];
+    parts.extend(
+        metadata.filter(|metadata| metadata.is_object()).map(|metadata| section("Metadata", metadata)),
+    );
+    parts.extend(data.filter(|data| data.is_object()).map(|data| section("Data", data)));
+    parts.join("\n\n")
+}
+
+pub fn put(call: &mut Call<'_>) -> Result<u8, Failure> {
+    let given = call.arguments.get(1..).unwrap_or_default();
+    if given.is_empty() {
+        return Err(Failure::local("Must supply data"));
+    }
+    let data = input::object(given, call.io)?;
+    let client = call.client()?;
+    let place = Place::find(call, &client)?;
+    let path = place.path("data");
+    let body = match place.versions {
+        true => versioned(data, call.flags.number("cas")),
+        false => Value::Object(data),
+    };
+    let what = format!("Error writing data to {path}");
+    let answer = client.ask(&Ask::put(&path, &body)).map_err(|cause| Failure::during(&what, &cause))?;
+    let secret = Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))?;
+    match secret {
+        Some(secret) if table_of_version(call, &place, &secret) => {
+            show::warnings(call.io, &secret);
+            call.io.say(&with_metadata(&path, Some(&secret.data), None));
+            Ok(0)
+        }
+        secret => logical::written(call, &path, secret),
+    }
+}
+
+fn table_of_version(call: &Call<'_>, place: &Place, secret: &Secret) -> bool {
+    place.versions
+        && call.format == Format::Table
+        && call.flags.text("field").is_none()
+        && secret.data.is_object()
+}
+
+fn versioned(data: JsonMap, cas: Option<i64>) -> Value {
+    match cas {
+        // A negative number is Vault's way to say "no check".
+        Some(cas) if cas >= 0 => json!({ "data": data, "options": { "cas": cas } }),
+        _ => json!({ "data": data, "options": {} }),
+    }
+}
+
+pub fn list(call: &mut Call<'_>) -> Result<u8, Failure> {
+    if call.path(0).is_empty() && call.flags.text("mount").is_none() {
+        return Err(Failure::local(
+            "Not enough arguments (expected 1, got 0): name a path, or a mount with -mount",
+        ));
+    }
+    let client = call.client()?;
+    let path = Place::find(call, &client)?.path("metadata");
+    logical::names(call, &client, &path, "list")
+}
