@@ -1,5 +1,6 @@
 //! Which engine, which of its routes, which endpoint.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -62,16 +63,16 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
         return Err(Refusal::bad_request("cannot write to a path ending in '/'"));
     }
     let is_list = matches!(head.operation, Operation::List | Operation::Scan);
-    let (target, params) = if !head.namespace.is_empty() {
-        nowhere(no_handler(&format!("{}/{path}", head.namespace)))
+    let Located { target, params, path } = if !head.namespace.is_empty() {
+        nowhere(path, no_handler(&format!("{}/{path}", head.namespace)))
     } else if head.path.has_trailing_slash() && !is_list {
         // The access list tells `a/` from `a`: what it allows must not be answered with the other one.
-        nowhere(Refusal::not_found())
+        nowhere(path, Refusal::not_found())
     } else {
         locate(active, path, head.operation)
     };
     let acl_path =
-        if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.to_owned() };
+        if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.into_owned() };
     Ok(request.advance(|received| Routed {
         body: received.body,
         target,
@@ -82,30 +83,46 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
 }
 
 type Params = Vec<(&'static str, String)>;
-type Located = (Target, Params);
 
-fn locate(active: &Active, path: &str, operation: Operation) -> Located {
+struct Located<'p> {
+    target: Target,
+    params: Params,
+    /// The path with its parameters in their canonical form.
+    path: Cow<'p, str>,
+}
+
+fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'p> {
     if let Some((prefix, tables, rest)) = own_tables(path) {
         let Some((route, params)) = tables.iter().find_map(|table| find(table, rest)) else {
-            return nowhere(unsupported_path());
+            return nowhere(path, unsupported_path());
         };
-        return match route.endpoint(operation) {
-            None if operation == Operation::Help => (help(active, prefix, route), params),
-            None => nowhere(Refusal::unsupported()),
-            Some(endpoint) => (Target::System { route, endpoint }, params),
+        let path = canonical(path, rest, route, &params);
+        let target = match route.endpoint(operation) {
+            None if operation == Operation::Help => help(active, prefix, route),
+            None => Target::Nowhere(Refusal::unsupported()),
+            Some(endpoint) => Target::System { route, endpoint },
         };
+        return Located { target, params, path };
     }
     let mounts = active.mounts.load();
-    let Some((mount, rest)) = mounts.find(path) else { return nowhere(no_handler(path)) };
-    match find(mount.routes, rest) {
-        None => nowhere(unsupported_path()),
-        Some((route, params)) => match route.endpoint(operation) {
-            None if operation == Operation::Help => {
-                (help(active, mount.record.path.trim_end_matches('/'), route), params)
-            }
-            None => nowhere(Refusal::unsupported()),
-            Some(endpoint) => (Target::Engine { mount: mount.clone(), route, endpoint }, params),
-        },
+    let Some((mount, rest)) = mounts.find(path) else { return nowhere(path, no_handler(path)) };
+    let Some((route, params)) = find(mount.routes, rest) else { return nowhere(path, unsupported_path()) };
+    let path = canonical(path, rest, route, &params);
+    let target = match route.endpoint(operation) {
+        None if operation == Operation::Help => {
+            help(active, mount.record.path.trim_end_matches('/'), route)
+        }
+        None => Target::Nowhere(Refusal::unsupported()),
+        Some(endpoint) => Target::Engine { mount: mount.clone(), route, endpoint },
+    };
+    Located { target, params, path }
+}
+
+/// `path`, of which `route` has matched `rest`, in its one canonical form.
+fn canonical<'p, H>(path: &'p str, rest: &'p str, route: &Route<H>, params: &Params) -> Cow<'p, str> {
+    match (route.canonical(rest, params), path.strip_suffix(rest)) {
+        (Cow::Owned(rest), Some(prefix)) => Cow::Owned(format!("{prefix}{rest}")),
+        _ => Cow::Borrowed(path),
     }
 }
 
@@ -125,8 +142,8 @@ fn unsupported_path() -> Refusal {
     Refusal::new(strongroom_types::error::Kind::NotFound, "1 error occurred:\n\t* unsupported path\n\n")
 }
 
-fn nowhere(refusal: Refusal) -> Located {
-    (Target::Nowhere(refusal), Vec::new())
+fn nowhere(path: &str, refusal: Refusal) -> Located<'_> {
+    Located { target: Target::Nowhere(refusal), params: Vec::new(), path: Cow::Borrowed(path) }
 }
 
 fn no_handler(path: &str) -> Refusal {

@@ -1,0 +1,7 @@
+//! Requests against a whole appliance in memory. Ids in the names are those of the classes of flaws in SECURITY.md.
+
+mod audit;
+mod lifecycle;
+mod requests;
+mod sweep;
+mod tokens;

@@ -1,0 +1,127 @@
+//! What has ended is removed.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use strongroom_barrier::Name;
+
+use crate::active::Active;
+use crate::lifecycle::State;
+use crate::sweep::{Swept, sweep};
+use crate::testing::Rig;
+
+fn active(rig: &Rig) -> Arc<Active> {
+    match &*rig.core.state() {
+        State::Active(active) => active.clone(),
+        _ => panic!("sealed"),
+    }
+}
+
+async fn sweep_all(active: &Arc<Active>) -> usize {
+    let mut slices = 1;
+    while sweep(active).await.unwrap() == Swept::Some {
+        slices += 1;
+        assert!(slices < 1000);
+    }
+    slices
+}
+
+/// How many records there are in a view.
+fn records(active: &Active, view: &strongroom_barrier::View) -> usize {
+    let mut count = 0;
+    let root = Name::new(Vec::<String>::new()).unwrap();
+    let reader = view.at(active.snapshot().unwrap());
+    reader
+        .walk(&root, &mut |_| {
+            count += 1;
+            true
+        })
+        .unwrap();
+    count
+        + reader
+            .due(
+                strongroom_barrier::Minute::of(strongroom_types::Timestamp::from_nanos(i64::MAX)),
+                None,
+                100_000,
+            )
+            .unwrap()
+            .len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_tokens_go_with_their_trees() {
+    let rig = Rig::new().await;
+    let active = active(&rig);
+    rig.put(
+        "sys/policies/acl/maker",
+        &rig.root,
+        json!({"policy": r#"path "auth/token/create" { capabilities = ["update"] }"#}),
+    )
+    .await
+    .unwrap();
+    let before = records(&active, &active.tokens.view);
+    for _ in 0..3 {
+        let parent = rig.token(json!({"policies": ["maker"], "ttl": "10m"})).await;
+        rig.put("cubbyhole/a", &parent, json!({"x": 1})).await.unwrap();
+        rig.put("auth/token/create", &parent, json!({"ttl": "10h"})).await.unwrap();
+    }
+    let renewed = rig.token(json!({"policies": ["default"], "ttl": "10m"})).await;
+    rig.put("auth/token/renew-self", &renewed, json!({"increment": "2h"})).await.unwrap();
+    sweep_all(&active).await;
+    rig.clock.advance(700);
+    sweep_all(&active).await;
+    rig.get("auth/token/lookup-self", &renewed).await.unwrap();
+    rig.put("auth/token/revoke", &rig.root, json!({ "token": renewed })).await.unwrap();
+    assert_eq!(records(&active, &active.tokens.view), before);
+    assert_eq!(records(&active, &active.cubbyholes), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_family_ends_at_once_and_is_removed_in_slices() {
+    let rig = Rig::new().await;
+    let active = active(&rig);
+    let parent = rig.allowed(r#"path "auth/token/create" { capabilities = ["update"] }"#).await;
+    let before = records(&active, &active.tokens.view);
+    let mut last = parent.clone();
+    for number in 0..1100 {
+        // A long chain first, then many children of the last one.
+        let made = rig.put("auth/token/create", &last, json!({"ttl": "1h"})).await.unwrap();
+        if number < 300 {
+            last = made["auth"]["client_token"].as_str().unwrap().to_owned();
+        }
+    }
+    rig.put("auth/token/revoke", &rig.root, json!({ "token": parent })).await.unwrap();
+    assert!(rig.get("auth/token/lookup-self", &parent).await.is_err());
+    assert!(sweep_all(&active).await > 2);
+    assert!(rig.get("auth/token/lookup-self", &last).await.is_err());
+    // The parent was among those before.
+    assert!(records(&active, &active.tokens.view) < before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mount_that_is_gone_is_emptied() {
+    let rig = Rig::new().await;
+    let active = active(&rig);
+    rig.mount().await;
+    for number in 0..1200 {
+        rig.put(&format!("toy/a/{number}"), &rig.root, json!({"x": 1})).await.unwrap();
+    }
+    let view = active.mounts.load().at("toy/").unwrap().view.clone();
+    rig.delete("sys/mounts/toy", &rig.root).await.unwrap();
+    assert_eq!(records(&active, &view), 1200);
+    sweep_all(&active).await;
+    assert_eq!(records(&active, &view), 0);
+    // Its mark lingers for what was on its way to it, and then goes.
+    let marks = || {
+        active
+            .system
+            .at(active.snapshot().unwrap())
+            .list(&Name::new(["doomed"]).unwrap(), None, None)
+            .unwrap()
+            .len()
+    };
+    assert_eq!(marks(), 1);
+    rig.clock.advance(601);
+    sweep_all(&active).await;
+    assert_eq!(marks(), 0);
+}
