@@ -1,17 +1,35 @@
-//! The Strongroom daemon and command line.
+//! `strongroom`: the daemon and the command line. Start-up and wiring only.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | the server's configuration |
+//! | [`registry`] | which engines, devices and sinks there are |
+//! | [`server`] | `strongroom server`, and its `-dev` |
+//! | [`sandbox`] | what the daemon gives up at start |
+//! | [`supervise`] | `strongroom supervise`: the only code that starts processes |
+//! | [`setup`] | `strongroom setup`: the state folder of `./x run` |
+//! | [`certificate`] | a certificate for one machine |
+//! | [`files`], [`say`] | files that nobody else reads; words to the terminal |
+
 mod certificate;
 mod config;
+mod files;
+mod registry;
+mod sandbox;
 mod say;
+mod server;
 mod setup;
 mod supervise;
-fn main() -> std::process::ExitCode {
-    let a: Vec<String> = std::env::args().collect();
-    if a.get(1).is_some_and(|v| v == "supervise") {
-        return supervise::main(a.get(2..).unwrap_or_default());
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Called through a link as `vault` or `bao` it is the same program: the name makes no difference.
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first().map(|(verb, rest)| (verb.as_str(), rest)) {
+        Some(("server", rest)) => server::main(rest),
+        Some(("supervise", rest)) => supervise::main(rest),
+        Some(("setup", rest)) => setup::main(rest),
+        _ => ExitCode::from(strongroom_cli::run(arguments, &mut strongroom_cli::Io::system())),
     }
-    if a.get(1).is_some_and(|v| v == "setup") {
-        return setup::main(a.get(2..).unwrap_or_default());
-    }
-    let _ = config::load(&[]);
-    std::process::ExitCode::SUCCESS
 }

@@ -63,8 +63,6 @@ pub struct Config {
     pub node: String,
     /// How clients reach this node.
     pub api_addr: Option<String>,
-    /// How the other nodes reach this one.
-    pub cluster_addr: Option<String>,
     /// Seconds.
     pub default_lease_ttl: i64,
     /// Seconds.

@@ -18,7 +18,6 @@ pub struct Draft {
     cluster_name: Option<String>,
     node: Option<String>,
     api_addr: Option<String>,
-    cluster_addr: Option<String>,
     default_lease_ttl: Option<i64>,
     max_lease_ttl: Option<i64>,
     pid_file: Option<std::path::PathBuf>,
@@ -78,7 +77,6 @@ impl Draft {
             }),
         );
         last(&mut self.api_addr, top.parsed("api_addr", url));
-        last(&mut self.cluster_addr, top.parsed("cluster_addr", url));
         last(&mut self.default_lease_ttl, top.seconds("default_lease_ttl"));
         last(&mut self.max_lease_ttl, top.seconds("max_lease_ttl"));
         last(&mut self.pid_file, top.path("pid_file"));
@@ -111,7 +109,6 @@ impl Draft {
             cluster_name: self.cluster_name,
             node: self.node.unwrap_or_else(|| "node-1".into()),
             api_addr: self.api_addr,
-            cluster_addr: self.cluster_addr,
             default_lease_ttl: self.default_lease_ttl.unwrap_or(DEFAULT_LEASE_TTL.min(max_lease_ttl)),
             max_lease_ttl,
             json: self.json?,
@@ -138,6 +135,7 @@ fn foreign(top: &mut Stanza<'_>) {
         "disable_mlock",
         "disable_cache",
         "cache_size",
+        "cluster_addr",
         "disable_clustering",
         "disable_sealwrap",
         "disable_performance_standby",

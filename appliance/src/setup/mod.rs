@@ -10,16 +10,16 @@
 //!   server.pem .key     for 127.0.0.1, ::1, localhost     ├ written once, and again before they end
 //!   hsm-pin             of the token                      ┘ written once
 //!   softhsm/ swtpm/     the devices
+//!   tpm/                which TPM it is
 //!   data/ audit.log log root-token run/
 //! ```
 //!
 //! The authority's key is never written: it signs one certificate, and is gone (see [`crate::certificate`]).
 
-mod files;
 mod texts;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -28,8 +28,8 @@ use strongroom_types::time::SystemClock;
 
 use crate::certificate::{self, Issued};
 use crate::config::stanza::parse_address;
+use crate::files::{make_folder, read_text, replace};
 use crate::say;
-use files::{make_folder, read_text, replace};
 
 const USAGE: &str = "Usage: strongroom setup -state=DIR [-address=127.0.0.1:8200] [-module=FILE] [-swtpm=FILE]
 
@@ -42,6 +42,8 @@ const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const SWTPM: &str = "/usr/bin/swtpm";
 /// The longest path of a Unix socket, with its end.
 const SOCKET_PATH: usize = 108;
+/// One of the sockets; they are equally long.
+const SOCKET: &str = "run/hsm.sock";
 
 /// What the state folder is made from.
 struct Wish {
@@ -51,6 +53,10 @@ struct Wish {
     swtpm: PathBuf,
     /// Where our own programs are.
     programs: PathBuf,
+    /// The first of two ports in a row for swtpm: the library that speaks to it knows no other way.
+    tpm_port: u16,
+    /// Whether the TPM's primary key may be pinned: until the appliance has been initialised.
+    enrol: bool,
 }
 
 /// The command, with the arguments after its name.
@@ -86,11 +92,13 @@ fn parse(arguments: &[String]) -> Result<Wish, String> {
         parse_address(address, crate::config::API_PORT).map_err(|what| format!("-address {what}"))?;
     let own = std::env::current_exe().map_err(|cause| format!("cannot find our own program: {cause}"))?;
     Ok(Wish {
-        state,
         address,
         module: given.get("module").map_or(MODULE.into(), PathBuf::from),
         swtpm: given.get("swtpm").map_or(SWTPM.into(), PathBuf::from),
         programs: own.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf),
+        tpm_port: free_ports()?,
+        enrol: !state.join("root-token").exists(),
+        state,
     })
 }
 
@@ -102,7 +110,7 @@ fn set_up(wish: &Wish) -> Result<&'static str, String> {
     let is_new = !at("hsm-pin").exists();
     make_folder(&at("run"))?;
     if is_new {
-        for folder in ["data", "softhsm", "swtpm"] {
+        for folder in ["data", "softhsm", "swtpm", "tpm"] {
             make_folder(&at(folder))?;
         }
     }
@@ -125,9 +133,9 @@ fn check(wish: &Wish) -> Result<(), String> {
             "-state: the path has a character that configurations cannot hold: choose another folder".into(),
         );
     }
-    let longest = wish.state.join("run/swtpm.sock.ctrl");
+    let longest = wish.state.join(SOCKET);
     if longest.as_os_str().len() >= SOCKET_PATH {
-        let most = SOCKET_PATH - "/run/swtpm.sock.ctrl".len() - 1;
+        let most = SOCKET_PATH - SOCKET.len() - 2;
         return Err(format!(
             "-state: a socket's path must be short: choose a folder of at most {most} characters"
         ));
@@ -154,6 +162,20 @@ fn renew_certificate(wish: &Wish) -> Result<(), String> {
     replace(&at("server.key"), key.expose())?;
     replace(&at("ca.pem"), ca.as_bytes())?;
     replace(&at("server.pem"), certificate.as_bytes())
+}
+
+/// Two free ports in a row on loopback, out of the range from which the system takes ports by itself.
+fn free_ports() -> Result<u16, String> {
+    for _ in 0..100 {
+        let mut random = [0; 2];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| "the system's random generator fails")?;
+        let first = 20_000 + u16::from_ne_bytes(random) % 12_000;
+        let both = [first, first + 1].map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
+        if both.iter().all(Result::is_ok) {
+            return Ok(first);
+        }
+    }
+    Err("there are no two free ports in a row on 127.0.0.1 for the simulated TPM".into())
 }
 
 /// 128 random bits as text.
@@ -183,6 +205,8 @@ mod tests {
             module: programs.join("module.so"),
             swtpm: programs.join("swtpm"),
             programs,
+            tpm_port: 2321,
+            enrol: true,
         }
     }
 

@@ -47,22 +47,24 @@ pub fn supervisor(wish: &Wish) -> String {
     let state = wish.state.display();
     let programs = wish.programs.display();
     let (module, swtpm) = (wish.module.display(), wish.swtpm.display());
+    let (port, control) = (wish.tpm_port, wish.tpm_port.saturating_add(1));
+    let enrol = if wish.enrol { ", \"--enrol\"" } else { "" };
     format!(
         r#"{WRITTEN}
 pid_file = "{state}/run/supervise.pid"
 
 program "swtpm" {{
-  command = ["{swtpm}", "socket", "--tpm2", "--tpmstate", "dir={state}/swtpm",
-             "--server", "type=unixio,path={state}/run/swtpm.sock,mode=0600",
-             "--ctrl", "type=unixio,path={state}/run/swtpm.sock.ctrl,mode=0600",
+  command = ["{swtpm}", "socket", "--tpm2", "--tpmstate", "dir={state}/swtpm,mode=0600",
+             "--server", "type=tcp,bindaddr=127.0.0.1,port={port}",
+             "--ctrl", "type=tcp,bindaddr=127.0.0.1,port={control}",
              "--flags", "not-need-init,startup-clear"]
   log     = "{state}/log"
-  ready   = "{state}/run/swtpm.sock"
+  ready   = "127.0.0.1:{port}"
 }}
 
 program "tpm-bridge" {{
-  command = ["{programs}/tpm-bridge", "--tcti", "swtpm:path={state}/run/swtpm.sock",
-             "--state", "{state}/tpm", "--socket", "{state}/run/tpm.sock", "--allow-same-uid"]
+  command = ["{programs}/tpm-bridge", "--tcti", "swtpm:host=127.0.0.1,port={port}", "--state", "{state}/tpm",
+             "--socket", "{state}/run/tpm.sock", "--allow-same-uid"{enrol}]
   log     = "{state}/log"
   ready   = "{state}/run/tpm.sock"
 }}

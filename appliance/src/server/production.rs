@@ -1,0 +1,137 @@
+//! What a configuration names, opened and put together.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use strongroom_core::{Core, Parts, Settings, json};
+use strongroom_http::{Address, Bound, Pem, Tls};
+use strongroom_os::{Arena, Protection};
+use strongroom_seal::SystemEntropy;
+use strongroom_store::{MemoryStore, Options, RedbStore, Store};
+use strongroom_types::time::SystemClock;
+
+use super::VERSION;
+use super::banner::{self, Banner};
+use super::running::{self, Signals};
+use crate::config::{self, At, Config, Listener, Seal, Storage};
+use crate::{registry, say};
+
+/// Memory for keys: some thousand data keys.
+pub const ARENA: usize = 256 * 1024;
+/// The exit code of a process that has to end because its store is damaged.
+const POISONED: i32 = 3;
+
+/// Serves what `configurations` describe, until it is told to stop.
+pub async fn serve(configurations: &[PathBuf]) -> Result<(), String> {
+    let (config, report) = config::load(configurations).map_err(|report| report.to_string())?;
+    for warning in &report.warnings {
+        say::error(&format!("strongroom WARN  {warning}"));
+    }
+    let signals = Signals::receive()?;
+    let arena = Arena::new(ARENA, Protection::Required).map_err(|cause| format!("server: {cause}"))?;
+    let (store, storage_type) = open_store(&config.storage)?;
+    let mut audit = Vec::new();
+    for stanza in &config.audit {
+        audit.push(registry::sink(stanza).map_err(|cause| format!("audit \"{}\": {cause}", stanza.name))?);
+    }
+    let sinks = audit.iter().map(|sink| (sink.name.clone(), sink.sink.clone())).collect();
+    let memory = banner::memory(arena.backing());
+    let core = Core::new(Parts {
+        store,
+        engines: registry::ENGINES,
+        audit,
+        devices: Arc::new(registry::Bridges::of(&config)),
+        entropy: Arc::new(SystemEntropy),
+        clock: Arc::new(SystemClock),
+        arena,
+        settings: Arc::new(settings(&config, storage_type)),
+        seal: registry::seal_wish(&config)?,
+    });
+    let core = core.map_err(|cause| format!("server: {cause}"))?;
+    let listeners = config.listeners.iter().map(bind).collect::<Result<Vec<Bound>, String>>()?;
+    if let Some(path) = &config.pid_file {
+        fs::write(path, format!("{}\n", std::process::id()))
+            .map_err(|cause| format!("pid_file {}: {cause}", path.display()))?;
+    }
+    Banner {
+        api_addr: config.api_addr.clone(),
+        listeners: &listeners,
+        storage: storage_type,
+        place: place(&config.storage),
+        seal: seal(&config),
+        audit: config.audit.iter().map(|sink| format!("{}/ ({})", sink.name, sink.kind)).collect(),
+        memory,
+        after: Vec::new(),
+    }
+    .print();
+    let served = running::serve(core, listeners, sinks, signals).await;
+    if let Some(path) = &config.pid_file {
+        // It may have been taken away.
+        let _ = fs::remove_file(path);
+    }
+    served
+}
+
+fn open_store(storage: &Storage) -> Result<(Arc<dyn Store>, &'static str), String> {
+    match storage {
+        Storage::Memory => Ok((MemoryStore::new(), "inmem")),
+        Storage::Redb { path, cache, reserve } => {
+            let options = Options {
+                cache_bytes: *cache,
+                reserve: *reserve,
+                on_poison: Box::new(|cause| {
+                    // Nothing may go on: whether the last commit happened is not known.
+                    say::error(&format!("strongroom FATAL {cause}"));
+                    std::process::exit(POISONED)
+                }),
+                ..Options::default()
+            };
+            let store = RedbStore::open(path, options).map_err(|cause| format!("storage: {cause}"))?;
+            Ok((store, "redb"))
+        }
+    }
+}
+
+fn settings(config: &Config, storage_type: &'static str) -> Settings {
+    Settings {
+        version: VERSION.into(),
+        cluster_name: config.cluster_name.clone().unwrap_or_default(),
+        default_lease_ttl: config.default_lease_ttl,
+        max_lease_ttl: config.max_lease_ttl,
+        max_request_size: config.listeners.iter().map(|one| one.limits.body_bytes).max().unwrap_or(0),
+        json: json::Limits { depth: config.json.depth, members: config.json.members },
+        storage_type,
+        node: config.node.clone(),
+    }
+}
+
+fn bind(listener: &Listener) -> Result<Bound, String> {
+    let file = |path: &Path| Pem::File(path.to_owned());
+    let (address, tls) = match &listener.at {
+        At::Plain { address } => (Address::Tcp(*address), None),
+        At::Unix { path, mode } => (Address::Unix { path: path.clone(), mode: *mode }, None),
+        At::Tls { address, cert, key, min_version } => {
+            let tls = Tls { certificate: file(cert), key: file(key), min_version: *min_version };
+            (Address::Tcp(*address), Some(tls))
+        }
+    };
+    strongroom_http::bind(strongroom_http::Listener { address, tls, limits: listener.limits.clone() })
+        .map_err(|cause| format!("listener: {cause}"))
+}
+
+fn place(storage: &Storage) -> Option<String> {
+    match storage {
+        Storage::Redb { path, .. } => Some(path.display().to_string()),
+        Storage::Memory => None,
+    }
+}
+
+fn seal(config: &Config) -> String {
+    let groups = config.seals.iter().map(|seal| match seal {
+        Seal::Device(device) => format!("{} at {}", device.name, device.socket.display()),
+        Seal::Custodians { threshold, shares } => format!("{threshold} of {shares} custodians"),
+    });
+    let groups: Vec<String> = groups.collect();
+    if groups.is_empty() { "custodians".into() } else { groups.join(" and ") }
+}
