@@ -1,5 +1,7 @@
 //! Static route tables: an engine's or `sys/`'s whole surface, as data.
 
+use std::borrow::Cow;
+
 use strongroom_types::{BoxFuture, JsonMap, Operation, Refusal, Reply};
 
 use crate::{Call, Cx, FieldSpec, Write};
@@ -228,6 +230,18 @@ impl<H> Route<H> {
         rest.is_empty().then_some(values)
     }
 
+    /// `path`, which this route matched with `params`, with each parameter in its canonical form: what access lists are asked
+    /// about. With the text as it came, `deny` on `roles/admin` would not hold for `roles/ADMIN` (CVE-2026-89322).
+    pub fn canonical<'p>(&self, path: &'p str, params: &Params) -> Cow<'p, str> {
+        if self.params.iter().all(|param| param.kind == ParamKind::Exact) {
+            return Cow::Borrowed(path);
+        }
+        let mut values = params.iter().map(|(_, value)| value.as_str());
+        let parts =
+            self.path.split('/').map(|part| if part.starts_with('{') { values.next() } else { Some(part) });
+        Cow::Owned(parts.flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
+    }
+
     /// `reply` with the warnings that `given` (the body's keys; on reads, the query's) deserves: keys that no endpoint
     /// of this route declares, and keys that the path has already given. Only an answer with a body can carry them;
     /// a 204 stays one. Core calls this once, after the handler.
@@ -317,6 +331,20 @@ mod tests {
 
     fn route(path: &'static str) -> Route<()> {
         Route { path, params: &[PATH, NAME], ..Route::BASE }
+    }
+
+    #[test]
+    fn cve_2026_89322_access_lists_see_the_canonical_path() {
+        let canonical = |pattern, path: &str| {
+            let route = route(pattern);
+            let params = route.matches(path).unwrap();
+            route.canonical(path, &params).into_owned()
+        };
+        assert_eq!(canonical("roles/{name}", "roles/AdMin"), "roles/admin");
+        assert_eq!(canonical("roles/{name}/id", "roles/ADMIN/id"), "roles/admin/id");
+        assert_eq!(canonical("roles/{name}/{path*}", "roles/ADMIN/A/b"), "roles/admin/A/b");
+        assert_eq!(canonical("roles/{name}/{path*}/tune", "roles/A/B/c/tune"), "roles/a/B/c/tune");
+        assert_eq!(canonical("roles/{name}/{path*?}", "roles/A"), "roles/a");
     }
 
     #[test]

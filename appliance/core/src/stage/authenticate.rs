@@ -62,4 +62,11 @@ impl Asker {
         };
         Self { known: Arc::new(known), acl, caller: Arc::new(caller) }
     }
+
+    /// The same asker as `snapshot` knows it. Refused if the token has ended meanwhile.
+    pub fn again(&self, active: &Active, snapshot: &Arc<dyn Snapshot>) -> Result<Self, Refusal> {
+        let reader = active.tokens.view.at(snapshot.clone());
+        let known = active.tokens.find_by_key(&reader, self.known.key.clone(), active.now())?;
+        known.map(|known| Self::new(active, known)).ok_or_else(Refusal::denied)
+    }
 }

@@ -34,7 +34,7 @@ pub struct Read {
 
 /// Reads the body. The connection is the only thing it waits for.
 pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<Read>, Refusal> {
-    let Request { head, stage: Charged { mut routed, asker, mut snapshot, .. } } = request;
+    let Request { head, stage: Charged { mut routed, mut asker, mut snapshot, .. } } = request;
     let (body, fields) = expected(&routed.target);
     if body == Body::MergePatch && head.content_type.as_deref() != Some("application/merge-patch+json") {
         let text = "PATCH requires the Content-Type application/merge-patch+json";
@@ -43,8 +43,9 @@ pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<
     let has_body = body != Body::None && head.operation.is_write();
     let (raw, given) = if has_body {
         let raw = routed.body.read(active.settings.max_request_size).await.map_err(unread)?;
-        // It may have taken the client a while.
+        // It may have taken the client a while: a token that was revoked meanwhile is none any more.
         snapshot = active.snapshot()?;
+        asker = asker.map(|asker| asker.again(active, &snapshot)).transpose()?;
         let given = object(&raw, &active.settings.json)?;
         (raw, given)
     } else {

@@ -109,9 +109,7 @@ fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'
     let Some((route, params)) = find(mount.routes, rest) else { return nowhere(path, unsupported_path()) };
     let path = canonical(path, rest, route, &params);
     let target = match route.endpoint(operation) {
-        None if operation == Operation::Help => {
-            help(active, mount.record.path.trim_end_matches('/'), route)
-        }
+        None if operation == Operation::Help => help(active, mount.record.path.trim_end_matches('/'), route),
         None => Target::Nowhere(Refusal::unsupported()),
         Some(endpoint) => Target::Engine { mount: mount.clone(), route, endpoint },
     };

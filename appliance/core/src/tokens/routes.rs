@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use strongroom_barrier::{Reader, View, Write};
-use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Route, Seconds, Table};
+use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route, Seconds, Table};
 use strongroom_policy::PolicyName;
 use strongroom_types::reply::{AuthReply, Logical};
 use strongroom_types::time::format_duration;
@@ -52,9 +52,6 @@ const CREATE: &[FieldSpec] = &[
 const BY_TOKEN: &[FieldSpec] = &[TOKEN.spec(), INCREMENT.spec()];
 const BY_ACCESSOR: &[FieldSpec] = &[ACCESSOR.spec(), INCREMENT.spec()];
 
-/// Older clients put the token into the path of these.
-const IN_PATH: Param = Param { name: "token", help: "The token.", kind: ParamKind::Exact };
-
 /// All routes below `auth/token/`.
 pub const TABLES: &[Table<Run>] = &[ROUTES];
 
@@ -64,15 +61,11 @@ const ROUTES: &[Route<Run>] = &[
     route(
         "lookup",
         "Look a token up.",
-        &[update("Look a token up.", BY_TOKEN, lookup), read("Look a token up.", BY_TOKEN, lookup)],
+        &[
+            update("Look a token up.", BY_TOKEN, lookup),
+            read("Look the caller's token up.", &[], lookup_by_get),
+        ],
     ),
-    Route {
-        path: "lookup/{token}",
-        params: &[IN_PATH],
-        help: "Look a token up, as older clients ask.",
-        endpoints: &[read("Look a token up.", &[], lookup)],
-        ..Route::BASE
-    },
     route(
         "lookup-self",
         "Look the caller's token up.",
@@ -318,15 +311,22 @@ fn texts(meta: JsonMap) -> Result<JsonMap, Refusal> {
 // === look up ===
 
 fn lookup(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let call = &scene.request.stage.call;
-    let in_path = Some(call.param("token")).filter(|token| !token.is_empty()).map(str::to_owned);
-    let Some(given) = call.get(&TOKEN).or(in_path).filter(|token| !token.is_empty()) else {
-        return lookup_self(scene);
-    };
+    let given = scene.request.stage.call.get(&TOKEN).filter(|token| !token.is_empty());
+    let Some(given) = given else { return lookup_self(scene) };
     let token = Secret::from(given);
     let bad = || Refusal::new(strongroom_types::error::Kind::Denied, "bad token");
     let known = find(scene, &token)?.ok_or_else(bad)?;
     Ok(Work::reply(Reply::data(shown(scene, &known, Some(&token)))))
+}
+
+/// A token in a URL ends up in the logs of proxies, and in our own: the path is there in clear.
+fn lookup_by_get(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    if scene.request.stage.given.contains_key("token") {
+        return Err(Refusal::bad_request(
+            "a token does not belong into a URL: send it in the body of a POST",
+        ));
+    }
+    lookup_self(scene)
 }
 
 fn lookup_self(scene: &Scene<'_>) -> Result<Work, Refusal> {
