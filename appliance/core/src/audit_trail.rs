@@ -78,7 +78,7 @@ impl Trail {
                 self.target = if self.path.starts_with("sys/") { Where::System } else { Where::Tokens };
                 self.fields = endpoint.fields;
             }
-            Target::Help(_) | Target::Nowhere(_) => {}
+            Target::Help { .. } | Target::Nowhere(_) => {}
         }
         request
     }

@@ -1,6 +1,7 @@
 //! One atomic batch: what the handler wants, the use of the token, the audit row, the time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use strongroom_audit::Audited;
 use strongroom_store::{Batch, StoreError};
@@ -10,6 +11,9 @@ use crate::active::Active;
 use crate::fault;
 use crate::perform::Outcome;
 use crate::stage::Bill;
+
+/// How long a commit without space waits for the log's sync.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a commit ended.
 pub enum Committed {
@@ -78,8 +82,11 @@ async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(),
             Ok(())
         }
         (Err(StoreError::NoSpace), Some(spare)) => {
-            active.audit.synced(audited.ticket().saturating_sub(1)).await;
-            active.store.commit(spare).await.map(drop).map_err(StoreOrRefusal::Store)
+            let synced = active.audit.synced(audited.ticket().saturating_sub(1));
+            match tokio::time::timeout(PATIENCE, synced).await {
+                Ok(_) => active.store.commit(spare).await.map(drop).map_err(StoreOrRefusal::Store),
+                Err(_) => Err(StoreOrRefusal::Store(StoreError::NoSpace)),
+            }
         }
         (Err(cause), _) => Err(StoreOrRefusal::Store(cause)),
     }

@@ -190,7 +190,7 @@ async fn run(
             };
             outcome.map(|outcome| of_mount(&mount.view, outcome))
         }
-        Target::Help(body) => Ok(Work::reply(Reply::Json { status: 200, body: Value::clone(body) })),
+        Target::Help { body, .. } => Ok(Work::reply(Reply::Json { status: 200, body: Value::clone(body) })),
         Target::Nowhere(_) => Err(Refusal::not_found()),
     }
 }
@@ -222,7 +222,7 @@ fn finish(request: &Request<Authorized>, reply: Reply) -> Result<Reply, Refusal>
         reply => Ok(match &request.stage.target {
             Target::Engine { route, .. } => route.warn_about(&request.stage.given, reply),
             Target::System { route, .. } => route.warn_about(&request.stage.given, reply),
-            Target::Help(_) | Target::Nowhere(_) => reply,
+            Target::Help { .. } | Target::Nowhere(_) => reply,
         }),
     }
 }

@@ -29,12 +29,15 @@ pub struct PolicyRecord {
     pub version: u64,
     /// When it was written.
     pub modified: Timestamp,
+    /// Whether a writer has to say which version it follows.
+    #[serde(default)]
+    pub cas_required: bool,
 }
 
 impl PolicyRecord {
     /// The first version of a policy, without its text.
     pub fn first(now: Timestamp) -> Self {
-        Self { v: 1, text: String::new(), version: 1, modified: now }
+        Self { v: 1, text: String::new(), version: 1, modified: now, cas_required: false }
     }
 }
 

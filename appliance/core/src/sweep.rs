@@ -69,6 +69,7 @@ async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let reader = active.tokens.view.at(snapshot.clone());
     let due = reader.due(Minute::of(now), None, SLICE).map_err(barrier)?;
     let mut removed = 0;
+    let mut swept = if due.len() < SLICE { Swept::All } else { Swept::Some };
     for Due { minute, name } in &due {
         let Some(key) = name.segments().first() else { continue };
         let mut batch = Batch::default();
@@ -93,10 +94,14 @@ async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
             Err(cause) => return Err(fault::store(cause)),
         }
         if removed >= SLICE {
-            return Ok(Swept::Some);
+            swept = Swept::Some;
+            break;
         }
     }
-    Ok(if due.len() < SLICE { Swept::All } else { Swept::Some })
+    if removed > 0 {
+        log::info(format_args!("{removed} tokens had ended and are removed"));
+    }
+    Ok(swept)
 }
 
 /// The token with this key, if its time is over. If it was renewed, another row of the index counts.

@@ -14,7 +14,7 @@ use super::{ClusterRecord, SealFacts, Sealed, State, seal_fault};
 use crate::active::{Active, SYSTEM, TOKENS};
 use crate::fault::{self, damaged};
 use crate::policies::PolicyRecord;
-use crate::tokens::{ROOT, Tokens, Wish};
+use crate::tokens::{ROOT, Tokens, Wish, check_chosen};
 use crate::{Core, Parts, SealWish, audit_trail, clock, log, mounts, policies};
 
 /// What an operator asks of init. Numbers that are not given are 5 shares with a threshold of 3.
@@ -56,6 +56,9 @@ impl Core {
         let parts = &self.parts;
         if self.is_initialised() {
             return Err(already());
+        }
+        if let Some(token) = &wish.root_token {
+            check_chosen(token.expose_str().unwrap_or_default())?;
         }
         let plan = plan(&parts.seal, &wish)?;
         let cluster = ClusterId::from_random(parts.entropy.draw()?);

@@ -115,7 +115,10 @@ impl Core {
         match attempt.offer_share(bytes.expose()) {
             Ok(_) | Err(ShareError::AlreadyGiven { .. }) => {}
             Err(cause) => {
-                log::warn(format_args!("a share was refused: {cause}"));
+                // Nonsense is not worth a line: anybody may send it.
+                if let ShareError::Wrong { .. } = cause {
+                    log::warn(format_args!("a share was refused: {cause}"));
+                }
                 return Err(refused(cause));
             }
         }
@@ -196,7 +199,8 @@ impl Core {
         let active = Active::load(&self.parts, barrier.clone(), facts, self.switch.clone()).await;
         let active = active.map_err(|cause| {
             barrier.seal();
-            stay_sealed(format!("the system's own records cannot be read ({cause}): see the server's log"))
+            let why = cause.cause.as_deref().unwrap_or(&cause.message);
+            stay_sealed(format!("the system's own records cannot be read: {why}"))
         })?;
         self.enter(active);
         log::info(format_args!("unsealed by the keyslot \"{}\"", opened.name));

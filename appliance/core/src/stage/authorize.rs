@@ -82,6 +82,15 @@ impl Authorized {
             return Ok(None);
         }
         let asker = self.asker.as_ref().ok_or_else(Refusal::denied)?;
+        let hidden = match &self.target {
+            Target::Help { mount, .. } => !mount.is_empty() && !asker.acl.visible(mount),
+            Target::Nowhere(_) => operation == Operation::Help && !asker.acl.is_root(),
+            _ => false,
+        };
+        if hidden {
+            // The access list always grants help, which would tell what is mounted.
+            return Err(Refusal::new(Kind::Denied, DENIED_BY_POLICY));
+        }
         let decision = asker.acl.check(&Ask {
             path: &self.acl_path,
             operation,

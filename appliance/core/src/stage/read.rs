@@ -65,7 +65,7 @@ fn expected(target: &Target) -> (Body, &'static [FieldSpec]) {
     match target {
         Target::Engine { endpoint, .. } => (endpoint.body, endpoint.fields),
         Target::System { endpoint, .. } => (endpoint.body, endpoint.fields),
-        Target::Help(_) | Target::Nowhere(_) => (Body::None, &[]),
+        Target::Help { .. } | Target::Nowhere(_) => (Body::None, &[]),
     }
 }
 

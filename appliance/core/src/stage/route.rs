@@ -46,8 +46,13 @@ pub enum Target {
         /// What is asked of it.
         endpoint: &'static Endpoint<Run>,
     },
-    /// What is known of the path, for people. Needs a token, and no policy.
-    Help(Box<Value>),
+    /// What is known of the path, for people. Needs a token, and no policy beyond one that shows the mount.
+    Help {
+        /// The answer.
+        body: Box<Value>,
+        /// With its trailing slash; empty for core's own paths, which everybody knows.
+        mount: String,
+    },
     /// Nobody. Said only to those who are allowed to ask: otherwise the answer would tell what is mounted.
     Nowhere(Refusal),
 }
@@ -98,7 +103,7 @@ fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'
         };
         let path = canonical(path, rest, route, &params);
         let target = match route.endpoint(operation) {
-            None if operation == Operation::Help => help(active, prefix, route),
+            None if operation == Operation::Help => help(active, prefix, "", route),
             None => Target::Nowhere(Refusal::unsupported()),
             Some(endpoint) => Target::System { route, endpoint },
         };
@@ -109,7 +114,10 @@ fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'
     let Some((route, params)) = find(mount.routes, rest) else { return nowhere(path, unsupported_path()) };
     let path = canonical(path, rest, route, &params);
     let target = match route.endpoint(operation) {
-        None if operation == Operation::Help => help(active, mount.record.path.trim_end_matches('/'), route),
+        None if operation == Operation::Help => {
+            let at = &mount.record.path;
+            help(active, at.trim_end_matches('/'), at, route)
+        }
         None => Target::Nowhere(Refusal::unsupported()),
         Some(endpoint) => Target::Engine { mount: mount.clone(), route, endpoint },
     };
@@ -132,8 +140,9 @@ fn own_tables(path: &str) -> Option<(&'static str, &'static [Table<Run>], &str)>
         .or_else(|| below("auth/token").map(|rest| ("auth/token", tokens::routes::TABLES, rest)))
 }
 
-fn help<H>(active: &Active, prefix: &str, route: &'static Route<H>) -> Target {
-    Target::Help(Box::new(openapi::help(prefix, "Strongroom", &active.settings.version, route)))
+fn help<H>(active: &Active, prefix: &str, mount: &str, route: &'static Route<H>) -> Target {
+    let body = openapi::help(prefix, "Strongroom", &active.settings.version, route);
+    Target::Help { body: Box::new(body), mount: mount.to_owned() }
 }
 
 fn unsupported_path() -> Refusal {
@@ -155,7 +164,7 @@ impl Target {
         match self {
             Self::Engine { route, .. } => route.unauthenticated,
             Self::System { route, .. } => route.unauthenticated,
-            Self::Help(_) | Self::Nowhere(_) => false,
+            Self::Help { .. } | Self::Nowhere(_) => false,
         }
     }
 
@@ -164,7 +173,7 @@ impl Target {
         match self {
             Self::Engine { route, .. } => route.sudo,
             Self::System { route, .. } => route.sudo,
-            Self::Help(_) | Self::Nowhere(_) => false,
+            Self::Help { .. } | Self::Nowhere(_) => false,
         }
     }
 }

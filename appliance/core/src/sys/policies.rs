@@ -1,6 +1,6 @@
 //! `sys/policies/acl` and the older `sys/policy`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use strongroom_barrier::Write;
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
 use strongroom_policy::{Policy, PolicyName};
@@ -14,7 +14,10 @@ use crate::tokens::ROOT;
 
 const POLICY: Field<String> = Field::new("policy", "The policy, in HCL or JSON, plain or in base64.");
 const RULES: Field<String> = Field::new("rules", "The older name of 'policy', on sys/policy only.");
-const FIELDS: &[FieldSpec] = &[POLICY.spec(), RULES.spec()];
+const CAS: Field<i64> =
+    Field::new("cas", "The version that this one is to follow; 0 if there is to be none.");
+const CAS_REQUIRED: Field<bool> = Field::new("cas_required", "Whether 'cas' has to be given from now on.");
+const FIELDS: &[FieldSpec] = &[POLICY.spec(), RULES.spec(), CAS.spec(), CAS_REQUIRED.spec()];
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[
@@ -79,27 +82,30 @@ fn list_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let name = given_name(scene)?;
-    let data = if name == ROOT {
-        json!({ "name": name, "policy": "" })
-    } else {
-        let held = find(scene, &name)?.ok_or_else(Refusal::not_found)?;
-        json!({
-            "name": name,
-            "policy": held.text,
-            "version": held.version,
-            "modified": held.modified.to_string(),
-            "cas_required": false,
-        })
-    };
-    Ok(Work::reply(Reply::data(data)))
+    Ok(Work::reply(Reply::data(show(scene, "policy")?)))
 }
 
 fn read_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    Ok(Work::reply(Reply::data_at_top(show(scene, "rules")?)))
+}
+
+/// A policy, its text under `text_key`.
+fn show(scene: &Scene<'_>, text_key: &str) -> Result<Value, Refusal> {
     let name = given_name(scene)?;
-    let text =
-        if name == ROOT { String::new() } else { find(scene, &name)?.ok_or_else(Refusal::not_found)?.text };
-    Ok(Work::reply(Reply::data_at_top(json!({ "name": name, "rules": text, "policy": text }))))
+    if name == ROOT {
+        return Ok(json!({ "name": name, text_key: "" }));
+    }
+    let held = find(scene, &name)?.ok_or_else(Refusal::not_found)?;
+    Ok(json!({
+        "name": name,
+        text_key: held.text,
+        "version": held.version,
+        "modified": held.modified.to_string(),
+        "cas_required": held.cas_required,
+        // Templates never let a value bring wildcards or slashes with it.
+        "allow_wildcards_in_identity_templates": false,
+        "allow_slashes_in_identity_templates": false,
+    }))
 }
 
 fn write(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -110,15 +116,20 @@ fn write(scene: &Scene<'_>) -> Result<Work, Refusal> {
 fn write_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let call = &scene.request.stage.call;
     let text = call.get(&POLICY).filter(|text| !text.is_empty());
-    store(scene, text.or_else(|| call.get(&RULES).filter(|text| !text.is_empty())))
+    let old = call.get(&RULES).filter(|text| !text.is_empty());
+    let is_old = text.is_none() && old.is_some();
+    let mut work = store(scene, text.or(old))?;
+    if is_old {
+        work.reply = work.reply.with_warning("'rules' is deprecated, please use 'policy' instead");
+    }
+    Ok(work)
 }
 
 fn store(scene: &Scene<'_>, text: Option<String>) -> Result<Work, Refusal> {
+    let call = &scene.request.stage.call;
     let text = text.ok_or_else(|| Refusal::bad_request("'policy' parameter not supplied or empty"))?;
     let name = given_name(scene)?;
-    if name == ROOT || name == "response-wrapping" {
-        return Err(Refusal::bad_request(format!("cannot update \"{name}\" policy")));
-    }
+    PolicyName::parse(&name).and_then(|name| name.check_update()).map_err(refused)?;
     let text =
         match data_encoding::BASE64.decode(text.as_bytes()).ok().and_then(|b| String::from_utf8(b).ok()) {
             Some(decoded) => decoded,
@@ -126,8 +137,21 @@ fn store(scene: &Scene<'_>, text: Option<String>) -> Result<Work, Refusal> {
         };
     Policy::parse(&name, &text)
         .map_err(|error| Refusal::bad_request(format!("failed to parse policy: {error}")))?;
-    let version = find(scene, &name)?.map_or(1, |held| held.version + 1);
-    let body = PolicyRecord { v: 1, text, version, modified: scene.now };
+    let held = find(scene, &name)?;
+    let version = held.as_ref().map_or(0, |held| held.version);
+    let cas_required = held.as_ref().is_some_and(|held| held.cas_required);
+    match call.get(&CAS) {
+        // As in KV: 0 is for what was never there, -1 for not asking.
+        Some(-1) | None if cas_required => {
+            return Err(Refusal::bad_request("check-and-set parameter required for this call"));
+        }
+        Some(cas) if cas != -1 && u64::try_from(cas).ok() != Some(version) => {
+            return Err(Refusal::bad_request("check-and-set parameter did not match the current version"));
+        }
+        _ => {}
+    }
+    let cas_required = call.get(&CAS_REQUIRED).unwrap_or(cas_required);
+    let body = PolicyRecord { text, version: version + 1, cas_required, ..PolicyRecord::first(scene.now) };
     let body = serde_json::to_vec(&body).map_err(damaged)?;
     let at = name_of(&name)?;
     let seen = scene.active.system.at(scene.snapshot.clone()).get(&at).map_err(barrier)?;
@@ -136,13 +160,12 @@ fn store(scene: &Scene<'_>, text: Option<String>) -> Result<Work, Refusal> {
 
 fn remove(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let name = given_name(scene)?;
-    if name == "default" {
-        return Err(Refusal::bad_request("cannot delete default policy"));
-    }
-    if name == ROOT || name == "response-wrapping" {
-        return Err(Refusal::bad_request(format!("cannot delete \"{name}\" policy")));
-    }
+    PolicyName::parse(&name).and_then(|name| name.check_delete()).map_err(refused)?;
     change(scene, Write::delete(name_of(&name)?))
+}
+
+fn refused(error: strongroom_policy::NameError) -> Refusal {
+    Refusal::bad_request(error.to_string())
 }
 
 fn change(scene: &Scene<'_>, write: Write) -> Result<Work, Refusal> {

@@ -122,13 +122,21 @@ async fn what_is_not_used_is_warned_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn help_needs_a_token_and_no_policy() {
+async fn help_is_for_whoever_sees_the_mount() {
     let rig = Rig::new().await;
     rig.mount().await;
-    let token = rig.token(json!({"policies": ["default"]})).await;
-    let help = |token: &str| ask(&rig.core, request(Operation::Help, "toy/a", token, None));
-    assert!(help(&token).await.unwrap()["help"].as_str().unwrap().contains("An object."));
-    assert_eq!(help("").await.unwrap_err().0, Kind::Denied);
+    let help = |path: &'static str, token: String| {
+        let core = rig.core.clone();
+        async move { ask(&core, request(Operation::Help, path, &token, None)).await }
+    };
+    let token = rig.allowed(r#"path "toy/b" { capabilities = ["read"] }"#).await;
+    assert!(help("toy/a", token.clone()).await.unwrap()["help"].as_str().unwrap().contains("An object."));
+    assert!(help("sys/mounts", token.clone()).await.unwrap()["openapi"].is_object());
+    let other = rig.token(json!({"policies": ["default"]})).await;
+    // C7: a mount that is hidden is like one that is not there.
+    let hidden = help("toy/a", other.clone()).await.unwrap_err();
+    assert_eq!((hidden.0, help("nothing/a", other).await.unwrap_err()), (Kind::Denied, hidden.clone()));
+    assert_eq!(help("toy/a", String::new()).await.unwrap_err().0, Kind::Denied);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,6 +74,7 @@ impl Tokens {
             renewable: wish.renewable,
             parent: wish.parent,
             last_renewal: None,
+            last_ttl: None,
             ended: false,
         };
         let body = serde_json::to_vec(&record).map_err(damaged)?;

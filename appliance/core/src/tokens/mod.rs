@@ -69,6 +69,9 @@ pub struct TokenRecord {
     pub parent: Option<String>,
     /// When it was last renewed.
     pub last_renewal: Option<Timestamp>,
+    /// Seconds that the last renewal gave: what the next one gives if it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ttl: Option<i64>,
     /// Revoked, and only there until its descendants are: see [`tree`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
@@ -164,6 +167,14 @@ impl Tokens {
     pub fn accessors(&self, reader: &Reader) -> Result<Vec<String>, Refusal> {
         reader.list(&name(&["accessor"])?, None, None).map_err(barrier)
     }
+}
+
+/// Whether `id` may be a token that somebody chose: never one that looks like ours, whose checksum it would not have.
+pub fn check_chosen(id: &str) -> Result<(), Refusal> {
+    if id.is_empty() || id.contains('.') || id.len() > 512 || id.chars().any(char::is_control) {
+        return Err(Refusal::bad_request("custom token ID cannot have the 'hvs.' prefix or contain a '.'"));
+    }
+    Ok(())
 }
 
 /// A name in the tokens' view.

@@ -11,7 +11,7 @@ use strongroom_types::{JsonMap, Operation, Refusal, Reply, Secret};
 use super::tree::due;
 use super::{Known, ROOT, TokenRecord, Wish, name};
 use crate::fault::damaged;
-use crate::perform::{Run, Scene, SystemHandler, Work};
+use crate::perform::{After, Run, Scene, SystemHandler, Work};
 use crate::stage::Asker;
 
 const TOKEN: Field<String> = Field::new("token", "The token.");
@@ -86,6 +86,7 @@ const ROUTES: &[Route<Run>] = &[
     route("revoke", "End a token and its children.", &[revoking(BY_TOKEN, revoke)]),
     route("revoke-self", "End the caller's token and its children.", &[revoking(&[], revoke_self)]),
     route("revoke-accessor", "End a token by accessor.", &[revoking(BY_ACCESSOR, revoke_accessor)]),
+    route("tidy", "Remove what has expired; that happens by itself, too.", &[update("Tidy.", &[], tidy)]),
     route("revoke-orphan", "End a token; its children live on.", &[revoking(BY_TOKEN, revoke_orphan)]),
     Route {
         path: "accessors",
@@ -284,13 +285,11 @@ fn chosen_id(scene: &Scene<'_>, sudo: bool) -> Result<Option<Secret>, Refusal> {
     if !sudo {
         return Err(Refusal::bad_request("root or sudo privileges required to specify token id"));
     }
-    if id.contains('.') || id.len() > 512 || id.chars().any(char::is_control) {
-        return Err(Refusal::bad_request("custom token ID cannot have the 'hvs.' prefix or contain a '.'"));
-    }
+    super::check_chosen(&id)?;
     let id = Secret::from(id);
-    let active = scene.active;
-    let reader = active.tokens.view.at(scene.snapshot.clone());
-    if active.tokens.find(&reader, &id, scene.now)?.is_some() {
+    // Also one that has expired and is not swept yet.
+    let at = name(&["id", &scene.active.tokens.key(&id)])?;
+    if reader(scene).get(&at).map_err(crate::fault::barrier)?.is_some() {
         return Err(Refusal::bad_request("cannot create a token with a duplicate ID"));
     }
     Ok(Some(id))
@@ -413,7 +412,7 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
     let settings = &scene.active.settings;
     let wished = seconds(scene.request.stage.call.get(&INCREMENT), "increment")?;
     let base = match (record.period, wished) {
-        (0, 0) => record.creation_ttl,
+        (0, 0) => record.last_ttl.unwrap_or(record.creation_ttl),
         (0, wished) => wished,
         (period, _) => period,
     };
@@ -437,6 +436,7 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
     }
     record.expires = Some(scene.now.plus_secs(ttl));
     record.last_renewal = Some(scene.now);
+    record.last_ttl = Some(ttl);
     let body = serde_json::to_vec(&record).map_err(damaged)?;
     let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry))];
     let (old, new) = (due(&known.key, &known.record)?, due(&known.key, &record)?);
@@ -479,6 +479,14 @@ fn revoke_orphan(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 fn end(scene: &Scene<'_>, known: &Known) -> Result<Work, Refusal> {
     scene.active.revoke(&scene.snapshot, known)
+}
+
+fn tidy(_: &Scene<'_>) -> Result<Work, Refusal> {
+    let warnings = vec![
+        "Tidy operation successfully started. What it removes is counted in the server's log.".to_owned(),
+    ];
+    let reply = Logical { status: Some(202), warnings, ..Logical::default() };
+    Ok(Work::reply(Reply::Logical(Box::new(reply))).then([After::Sweep]))
 }
 
 // === helpers ===
