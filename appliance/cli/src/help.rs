@@ -99,7 +99,7 @@ fn did_you_mean<'a>(
 
 /// The word that differs least from `word`, if any is near.
 pub fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let far = (word.chars().count() / 2).clamp(1, 3);
+    let far = word.chars().count().div_ceil(2).clamp(1, 3);
     words
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(d, _)| *d <= far)

@@ -47,7 +47,10 @@ fn explain(error: &std::io::Error) -> String {
     let text = error.to_string();
     let hint = if text.contains("UnknownIssuer") {
         ". The server's CA is not known here: name its file with VAULT_CACERT or -ca-cert"
-    } else if text.contains("InvalidContentType") || text.contains("corrupt message") {
+    } else if ["InvalidContentType", "corrupt message", "handshake eof"]
+        .iter()
+        .any(|sign| text.contains(sign))
+    {
         ". The server does not seem to speak TLS: does VAULT_ADDR have to begin with http://?"
     } else {
         ""

@@ -62,6 +62,7 @@ pub static TABLE: &[Verb] = &[
         max: None,
         flags: &[HTTP, FORMAT, FIELD, login::FLAGS],
         run: login::run,
+        ..BASE
     },
     Verb {
         words: &["read"],
@@ -73,7 +74,6 @@ pub static TABLE: &[Verb] = &[
         flags: &[HTTP, FORMAT, FIELD],
         raw: true,
         run: logical::read,
-        ..BASE
     },
     Verb {
         words: &["write"],

@@ -1,0 +1,12 @@
+//! The command line against a server that plays back what it is told: what is sent, what is printed, exit codes.
+
+// The lints spare tests, not the functions that they share.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod errors;
+mod kv;
+mod logical;
+mod login;
+mod operator;
+mod support;
+mod tls;
