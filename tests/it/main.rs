@@ -19,3 +19,4 @@ mod faults;
 mod first_secret;
 mod fuzz;
 mod golden;
+mod threats;

@@ -26,7 +26,7 @@ pub fn binary(name: &str) -> PathBuf {
     let Some(folder) = std::env::var_os("STRONGROOM_BIN_DIR") else {
         panic!("STRONGROOM_BIN_DIR is not set: run ./x test, or build every binary and name their folder");
     };
-    let path = PathBuf::from(folder).join(name);
+    let path = repository().join(folder).join(name); // an absolute folder stands as it is
     match std::fs::canonicalize(&path) {
         Ok(path) => path,
         Err(cause) => panic!("{}: {cause}", path.display()),
