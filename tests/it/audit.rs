@@ -97,7 +97,7 @@ async fn where_the_log_refuses_nothing_has_an_effect() {
         println!("skipped: a small file system for the log needs root");
         return;
     }
-    let small = strongroom_tests::process::SmallFilesystem::new(256 * 1024).unwrap();
+    let small = strongroom_tests::process::SmallFilesystem::new(2 << 20).unwrap();
     let mut server = Plain::with_audit_in(small.path()).await.unwrap();
     let mut client = server.client();
     client.send("POST", "sys/mounts/kv", Some(&json!({"type": "kv"}))).await.unwrap();
