@@ -105,8 +105,8 @@ pub(crate) fn read(args: &[String]) -> Result<Command, FlagError> {
         return Err(FlagError("--sessions must be a number, 1 to 64".into()));
     }
     let mut server = ServerOptions::new(flags.peer()?);
-    // So many can be with the threads or in their queue.
-    server.concurrency = QUEUE;
+    // What has no thread yet waits at the server, which knows then that it has not been done.
+    server.concurrency = sessions;
     Ok(Command::Serve(Box::new(Config {
         module: PathBuf::from(flags.required("--module")?),
         token,

@@ -85,8 +85,8 @@ pub(crate) fn read(args: &[String]) -> Result<Command, FlagError> {
         return Err(FlagError(format!("--state {}: there is no such folder", enrolment.folder().display())));
     }
     let mut server = ServerOptions::new(flags.peer()?);
-    // So many can be with the thread or in its queue.
-    server.concurrency = QUEUE;
+    // What waits for the thread waits at the server, which knows then that it has not been done.
+    server.concurrency = 1;
     Ok(Command::Serve(Box::new(Config {
         tpm: TpmWish { tcti, simulator, enrolment, pcrs },
         socket: flags.socket()?,

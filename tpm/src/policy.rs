@@ -1,8 +1,12 @@
 //! Which PCRs a secret is bound to, and the sessions that prove them.
 
+use strongroom_device_api::{DeviceError, DeviceErrorKind};
+use tss_esapi::Context;
+use tss_esapi::constants::CapabilityType;
 use tss_esapi::handles::SessionHandle;
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
-use tss_esapi::structures::{Digest, PcrSelectionList, PcrSlot};
+use tss_esapi::interface_types::session_handles::PolicySession;
+use tss_esapi::structures::{CapabilityData, Digest, PcrSelection, PcrSelectionList, PcrSlot};
 
 use crate::error::{Failure, sort};
 use crate::session::Tpm;
@@ -70,14 +74,15 @@ impl Pcrs {
 
 impl Tpm {
     /// The policy that `pcrs` make as they are now.
+    ///
+    /// Asked for in an authenticated session: whoever could change the answer on the bus could have the secret
+    /// sealed under a policy of his own.
     pub(crate) fn policy_now(&mut self, pcrs: Pcrs) -> Result<Digest, Failure> {
+        self.check_allocated(pcrs)?;
         let trial = self.start_policy_session(true)?;
-        let selection = pcrs.selection()?;
         let digest = self
-            .context
-            .policy_pcr(trial, Digest::default(), selection)
-            .and_then(|()| self.context.policy_get_digest(trial))
-            .map_err(|cause| sort("policy of the PCRs", cause));
+            .prove(trial, pcrs)
+            .and_then(|()| self.in_session("policy of the PCRs", |context| context.policy_get_digest(trial)));
         self.flush(SessionHandle::from(trial).into());
         digest
     }
@@ -86,18 +91,42 @@ impl Tpm {
     pub(crate) fn with_pcrs<T>(
         &mut self,
         pcrs: Pcrs,
-        work: impl FnOnce(&mut tss_esapi::Context) -> Result<T, Failure>,
+        work: impl FnOnce(&mut Context) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let selection = pcrs.selection()?;
         let session = self.start_policy_session(false)?;
         let outcome = self
-            .context
-            .policy_pcr(session, Digest::default(), selection)
-            .map_err(|cause| sort("prove the PCRs", cause))
+            .prove(session, pcrs)
             .and_then(|()| self.context.execute_with_session(Some(session.into()), work));
         self.flush(SessionHandle::from(session).into());
         outcome
     }
+
+    fn prove(&mut self, session: PolicySession, pcrs: Pcrs) -> Result<(), Failure> {
+        let selection = pcrs.selection()?;
+        self.in_session("prove the PCRs", |context| context.policy_pcr(session, Digest::default(), selection))
+    }
+
+    /// Refuses PCRs that the TPM does not keep: it would leave them out of the policy without a word.
+    fn check_allocated(&mut self, pcrs: Pcrs) -> Result<(), Failure> {
+        let (kept, _) = self.in_audit_session("list the PCRs", |context| {
+            context.get_capability(CapabilityType::AssignedPcr, 0, 16)
+        })?;
+        let wanted = pcrs.selection()?;
+        let CapabilityData::AssignedPcr(kept) = kept else { return Err(not_kept()) };
+        let is_kept = |bank: &PcrSelection| {
+            kept.get_selections().iter().any(|kept| {
+                kept.hashing_algorithm() == bank.hashing_algorithm()
+                    && bank.selected().iter().all(|pcr| kept.is_selected(*pcr))
+            })
+        };
+        if wanted.get_selections().iter().all(is_kept) { Ok(()) } else { Err(not_kept()) }
+    }
+}
+
+fn not_kept() -> Failure {
+    let message =
+        "the TPM does not keep the PCRs of --pcrs: choose another bank, or have the firmware allocate it";
+    DeviceError::new(DeviceErrorKind::Refused, message).into()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::digest;
 use strongroom_device_api::bridge::say;
 use strongroom_device_api::{DeviceError, DeviceErrorKind, Identity};
 use strongroom_types::Secret;
@@ -20,6 +21,7 @@ use tss_esapi::structures::{
     EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicBuilder, PublicEccParametersBuilder,
     SymmetricDefinition, SymmetricDefinitionObject,
 };
+use tss_esapi::traits::Marshall;
 use tss_esapi::utils::get_tpm_vendor;
 use zeroize::Zeroizing;
 
@@ -125,15 +127,22 @@ impl Tpm {
             context.startup(StartupType::Clear).map_err(|cause| sort("start the TPM", cause))?;
         }
         let template = primary_template().map_err(|cause| sort("primary key's template", cause))?;
-        let primary = context
+        let made = context
             .execute_with_nullauth_session(|context| {
                 context.create_primary(Hierarchy::Owner, template, None, None, None, None)
             })
-            .map_err(|cause| sort("make the primary key", cause))?
-            .key_handle;
-        let (_, name, _) =
-            context.read_public(primary).map_err(|cause| sort("read the primary key", cause))?;
-        let name: String = name.value().iter().map(|byte| format!("{byte:02x}")).collect();
+            .map_err(|cause| sort("make the primary key", cause))?;
+        let primary = made.key_handle;
+        let name = name_of(&made.out_public)?;
+        // Sessions are salted with the key that the library holds under the handle: it must be this one.
+        let held =
+            context.tr_get_name(primary.into()).map_err(|cause| sort("name the primary key", cause))?;
+        if held.value() != name.as_slice() {
+            let message =
+                "the TPM's primary key and its name do not fit: something sits between it and the bridge";
+            return Err(DeviceError::new(DeviceErrorKind::Refused, message).into());
+        }
+        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         wish.enrolment.check(&name)?;
         let vendor = get_tpm_vendor(&mut context).map_err(|cause| sort("read the vendor", cause))?;
         let model = vendor.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned();
@@ -148,6 +157,28 @@ impl Tpm {
         work: impl FnOnce(&mut Context) -> tss_esapi::Result<T>,
     ) -> Result<T, Failure> {
         self.context.execute_with_session(Some(self.session), work).map_err(|cause| sort(operation, cause))
+    }
+
+    /// As [`Tpm::in_session`], for commands with nothing to encrypt: nobody between can change command or answer.
+    pub(crate) fn in_audit_session<T>(
+        &mut self,
+        operation: &str,
+        work: impl FnOnce(&mut Context) -> tss_esapi::Result<T>,
+    ) -> Result<T, Failure> {
+        self.set_audit(true).map_err(|cause| sort(operation, cause))?;
+        let outcome = self.in_session(operation, work);
+        self.set_audit(false).map_err(|cause| sort(operation, cause))?;
+        outcome
+    }
+
+    fn set_audit(&mut self, audit: bool) -> tss_esapi::Result<()> {
+        let (attributes, mask) = SessionAttributesBuilder::new()
+            .with_audit(audit)
+            .with_decrypt(!audit)
+            .with_encrypt(!audit)
+            .with_continue_session(true)
+            .build();
+        self.context.tr_sess_set_attributes(self.session, attributes, mask)
     }
 
     /// Whether the TPM answers, and still has the primary key.
@@ -184,6 +215,14 @@ impl Tpm {
             say(&format!("an object stays in the TPM: {cause}"));
         }
     }
+}
+
+/// The name of a key: the algorithm ‖ SHA-256 of its public part. Worked out here, from the key that is used: what
+/// the TPM says unasked could come from somebody between.
+fn name_of(public: &Public) -> Result<Vec<u8>, Failure> {
+    let bytes = public.marshall().map_err(|cause| sort("name the primary key", cause))?;
+    let digest = digest::digest(&digest::SHA256, &bytes);
+    Ok([&[0x00, 0x0b], digest.as_ref()].concat())
 }
 
 /// A session whose salt only the primary key can read, encrypted both ways.

@@ -140,6 +140,9 @@ impl Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            eprintln!("the bridge said:\n{}", self.log());
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The built bridge with SoftHSM: each test has a token and a folder of its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "what a test has to say")]
 #![allow(clippy::disallowed_methods, reason = "the tests start bridges and tools as processes")]
 
 mod fixture;

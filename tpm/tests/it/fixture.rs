@@ -174,6 +174,9 @@ impl Bridge {
 impl Drop for Bridge {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            eprintln!("the bridge said:\n{}", self.log());
+        }
     }
 }
 
@@ -192,6 +195,7 @@ where
 }
 
 /// The error of `outcome`, which must be of `kind` and contain `part`.
+#[track_caller]
 pub(crate) fn fails<T>(outcome: Result<T, DeviceError>, kind: DeviceErrorKind, part: &str) {
     match outcome {
         Err(error) if error.kind == kind && error.message.contains(part) => {}

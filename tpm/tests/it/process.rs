@@ -39,6 +39,21 @@ async fn sigterm_ends_it_cleanly_and_the_library_is_silent() {
     assert!(bridge.log().lines().all(|line| line.starts_with("tpm-bridge: ")), "{}", bridge.log());
 }
 
+#[test]
+fn a_tpm_that_hangs_ends_the_bridge() {
+    let tpm = Tpm::new();
+    // Takes connections and never answers.
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let tcti = format!("swtpm:host=127.0.0.1,port={}", deaf.local_addr().unwrap().port());
+    let mut args = tpm.args();
+    args[1] = tcti;
+    let output =
+        Command::new(BRIDGE).args(&args).args(["--hang-limit", "1"]).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(70), "{said}");
+    assert!(said.contains("has not come back for 1 s"), "{said}");
+}
+
 #[tokio::test]
 async fn each_end_answers_only_the_user_it_is_told() {
     if !nix::unistd::geteuid().is_root() {

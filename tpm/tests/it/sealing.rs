@@ -62,6 +62,18 @@ async fn a_changed_pcr_refuses_what_is_bound_to_it_only() {
 }
 
 #[tokio::test]
+async fn pcrs_that_the_tpm_does_not_keep_are_refused() {
+    let mut tpm = Tpm::new();
+    tpm.tool("tpm2_pcrallocate", &["sha256:all+sha384:none"]);
+    tpm.power_off();
+    tpm.power_on("one");
+    let _bridge = Bridge::start(Command::new(BRIDGE).args(tpm.args()).args(["--pcrs", "sha384:7"]));
+    let client = tpm.client();
+    client.health().await.unwrap();
+    fails(client.wrap(&key("root"), b"", &Secret::from(vec![1])).await, Refused, "--pcrs");
+}
+
+#[tokio::test]
 async fn another_tpm_is_told_and_opens_nothing() {
     let mut tpm = Tpm::new();
     let mut bridge = tpm.bridge();

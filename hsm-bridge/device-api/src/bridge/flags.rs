@@ -34,7 +34,7 @@ pub const COMMON_HELP: &str = "\
   --socket-group GID   the group that may open the socket (mode 0660); without it the mode is 0660 if
                        --peer-uid is another user's, else 0600
   --allow-same-uid     answer a daemon that runs as the same user as the bridge; for development
-  --hang-limit SECONDS end when one call to the device takes longer, to be started again (default 120)
+  --hang-limit SECONDS end when one call to the device takes longer, to be started again (default 60)
 ";
 
 /// A flag is wrong. The message names it and says what to do.
@@ -134,9 +134,9 @@ impl Flags {
         })
     }
 
-    /// From `--hang-limit`; two minutes without it.
+    /// From `--hang-limit`; a minute without it.
     pub fn hang_limit(&self) -> Result<Duration, FlagError> {
-        let seconds: u64 = self.parsed("--hang-limit", "a number of seconds")?.unwrap_or(120);
+        let seconds: u64 = self.parsed("--hang-limit", "a number of seconds")?.unwrap_or(60);
         match seconds {
             0 => Err(FlagError("--hang-limit must be at least 1 second".into())),
             seconds => Ok(Duration::from_secs(seconds)),
@@ -158,7 +158,7 @@ mod tests {
         let flags = read(&["--socket", "/s", "--peer-uid=77", "--allow-same-uid"]).unwrap();
         assert_eq!(flags.get("--socket"), Some("/s"));
         assert_eq!(flags.peer().unwrap(), PeerRule { uid: Some(77), allow_same_uid: true });
-        assert_eq!(flags.hang_limit().unwrap().as_secs(), 120);
+        assert_eq!(flags.hang_limit().unwrap().as_secs(), 60);
     }
 
     #[test]
