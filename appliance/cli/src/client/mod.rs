@@ -138,6 +138,13 @@ pub struct Refused {
     pub raw: Zeroizing<Vec<u8>>,
 }
 
+impl Refused {
+    /// Whether `text` is one of the errors.
+    pub fn says(&self, text: &str) -> bool {
+        self.errors.iter().flatten().any(|error| error == text)
+    }
+}
+
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! `kv get`, `kv put`, `kv list`: secrets of both versions of the engine.
+//! `kv get`, `kv put`, `kv list`, `kv scan`: secrets of both versions of the engine.
 
 use serde_json::{Value, json};
 use strongroom_types::JsonMap;
@@ -125,6 +125,14 @@ fn versioned(data: JsonMap, cas: Option<i64>) -> Value {
 }
 
 pub fn list(call: &mut Call<'_>) -> Result<u8, Failure> {
+    names(call, "list")
+}
+
+pub fn scan(call: &mut Call<'_>) -> Result<u8, Failure> {
+    names(call, "scan")
+}
+
+fn names(call: &mut Call<'_>, how: &str) -> Result<u8, Failure> {
     if call.path(0).is_empty() && call.flags.text("mount").is_none() {
         return Err(Failure::local(
             "Not enough arguments (expected 1, got 0): name a path, or a mount with -mount",
@@ -132,5 +140,5 @@ pub fn list(call: &mut Call<'_>) -> Result<u8, Failure> {
     }
     let client = call.client()?;
     let path = Place::find(call, &client)?.path("metadata");
-    logical::names(call, &client, &path, "list")
+    logical::names(call, &client, &path, how)
 }

@@ -196,6 +196,16 @@ pub static TABLE: &[Verb] = &[
         ..BASE
     },
     Verb {
+        words: &["kv", "scan"],
+        about: "List secrets, those in folders too",
+        takes: "[PATH]",
+        example: "kv scan -mount=secret",
+        max: Some(1),
+        flags: &[HTTP, FORMAT, MOUNT, PAGE],
+        run: kv::scan,
+        ..BASE
+    },
+    Verb {
         words: &["kv", "metadata", "get"],
         about: "What is known of a secret beside its data",
         takes: "PATH",

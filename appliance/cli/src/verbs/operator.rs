@@ -5,7 +5,7 @@ use strongroom_types::Secret;
 
 use super::status;
 use crate::args::{Flag, Kind};
-use crate::client::Ask;
+use crate::client::{Ask, ClientError};
 use crate::verb::{Call, Failure};
 
 /// The flags of `unseal`.
@@ -75,9 +75,13 @@ fn wipe(body: Value) {
 
 pub fn seal(call: &mut Call<'_>) -> Result<u8, Failure> {
     let client = call.client()?;
-    client
-        .ask(&Ask { method: "PUT", path: "sys/seal", ..Ask::default() })
-        .map_err(|cause| Failure::during("Error sealing", &cause))?;
+    match client.ask(&Ask { method: "PUT", path: "sys/seal", ..Ask::default() }) {
+        // What is wanted is so already: sealing twice is no error.
+        Err(ClientError::Refused(refused)) if refused.says("Vault is sealed") => {}
+        answer => {
+            answer.map_err(|cause| Failure::during("Error sealing", &cause))?;
+        }
+    }
     call.io.say("Success! Vault is sealed.");
     Ok(0)
 }

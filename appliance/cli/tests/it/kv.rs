@@ -30,6 +30,11 @@ const SCRIPT: Script = &[
         200,
         r#"{"request_id":"i","data":{"keys":["app/","f"]},"lease_id":""}"#,
     ),
+    (
+        "GET /v1/kvc/metadata?scan=true",
+        200,
+        r#"{"request_id":"i","data":{"keys":["app/db","f"]},"lease_id":""}"#,
+    ),
     ("GET /v1/kvc/metadata/app?list=true", 200, r#"{"request_id":"i","data":{"keys":["db"]},"lease_id":""}"#),
     ("GET /v1/kvc/metadata/app/db", 200, METADATA),
     (
@@ -167,6 +172,7 @@ fn lists() {
     let server = Server::new(SCRIPT);
     let caller = Caller::of(&server);
     assert_eq!(caller.run("kv list -mount=kvc").stdout, "Keys\n----\napp/\nf\n");
+    assert_eq!(caller.run("kv scan -mount=kvc").stdout, "Keys\n----\napp/db\nf\n");
     assert_eq!(caller.run("kv list -format=json kvc/app").stdout, "[\n  \"db\"\n]\n");
     assert_eq!(caller.run("kv list -mount=kvo").stdout, "Keys\n----\na\nb\n");
     assert_eq!(caller.run("kv list -mount=kvc none").stderr, "No value found at kvc/metadata/none\n");

@@ -142,4 +142,6 @@ fn seal() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (0, "Success! Vault is sealed.\n"));
     let server = Server::new(&[("PUT /v1/sys/seal", 403, "{\"errors\":[\"permission denied\"]}")]);
     assert_eq!(Caller::of(&server).run("operator seal").code, 2);
+    let server = Server::new(&[("PUT /v1/sys/seal", 503, "{\"errors\":[\"Vault is sealed\"]}")]);
+    assert_eq!(Caller::of(&server).run("operator seal").code, 0);
 }
