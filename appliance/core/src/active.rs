@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use strongroom_audit::Broker;
-use strongroom_barrier::{Barrier, Name, Reader, View, Write, plain};
+use strongroom_barrier::{Barrier, View, plain};
 use strongroom_engine::{Engine, Entropy};
 use strongroom_store::{Snapshot, Space, Store};
 use strongroom_types::id::{MountId, NamespaceId};
@@ -16,9 +16,9 @@ use crate::fault::{self, damaged};
 use crate::lifecycle::{ClusterRecord, SealFacts, Switch};
 use crate::mounts::MountTable;
 use crate::outbox::Outbox;
-use crate::perform::{After, Work};
+use crate::perform::After;
 use crate::policies::Policies;
-use crate::tokens::{Known, Revoked, Tokens, UseLocks};
+use crate::tokens::{Tokens, UseLocks};
 use crate::{Parts, Settings, audit_trail, log};
 
 /// The view of core's own records: mounts, policies, the audit salts, the clock's floor.
@@ -146,50 +146,6 @@ impl Active {
             }
         }
         Ok(())
-    }
-
-    /// What ends `known`, its descendants, and all that was in their cubbyholes.
-    pub fn revoke(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
-        let revoked = self.tokens.revoke_tree(&self.tokens.view.at(snapshot.clone()), known)?;
-        self.removal(snapshot, revoked)
-    }
-
-    /// The same, but its children become orphans.
-    pub fn revoke_alone(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
-        let revoked = self.tokens.revoke_alone(&self.tokens.view.at(snapshot.clone()), known)?;
-        self.removal(snapshot, revoked)
-    }
-
-    /// The writes of `revoked`, and those that empty the cubbyholes.
-    pub fn removal(&self, snapshot: &Arc<dyn Snapshot>, revoked: Revoked) -> Result<Work, Refusal> {
-        let mut writes: Vec<_> = revoked.writes.into_iter().map(|w| (self.tokens.view.clone(), w)).collect();
-        writes.extend(self.empty_cubbyholes(snapshot, &revoked.keys)?);
-        Ok(Work::done(writes).then(revoked.more.then_some(After::Sweep)))
-    }
-
-    /// Removes what the tokens with these keys kept in their cubbyholes.
-    fn empty_cubbyholes(
-        &self,
-        snapshot: &Arc<dyn Snapshot>,
-        keys: &[String],
-    ) -> Result<Vec<(View, Write)>, Refusal> {
-        let reader: Reader = self.cubbyholes.at(snapshot.clone());
-        let mut writes = Vec::new();
-        for key in keys {
-            let parent = Name::new([key.as_str()]).map_err(damaged)?;
-            let mut names = Vec::new();
-            reader
-                .walk(&parent, &mut |rest| {
-                    names.push(parent.segments().iter().chain(rest).cloned().collect::<Vec<_>>());
-                    true
-                })
-                .map_err(fault::barrier)?;
-            for segments in names {
-                let name = Name::new(segments).map_err(damaged)?;
-                writes.push((self.cubbyholes.clone(), Write::delete(name)));
-            }
-        }
-        Ok(writes)
     }
 }
 

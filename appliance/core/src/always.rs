@@ -225,7 +225,9 @@ fn seal_status(core: &Core) -> Value {
         SealWish::Custodians => "shamir".to_owned(),
         SealWish::Groups { groups, .. } => crate::lifecycle::kind(groups),
     };
-    let facts = facts.unwrap_or_else(|| SealFacts { kind: wished(), t: 0, n: 0, recovery: false });
+    // Before init too: by it the command line knows which numbers init takes.
+    let recovery = matches!(core.parts.seal, SealWish::Groups { .. });
+    let facts = facts.unwrap_or_else(|| SealFacts { kind: wished(), t: 0, n: 0, recovery });
     let mut body = json!({
         "type": facts.kind,
         "initialized": core.is_initialised(),

@@ -9,6 +9,7 @@
 //! | [`lifecycle`] | uninitialised, sealed, active: init, unseal, seal |
 //! | [`always`] | the few paths that are answered in every state |
 //! | [`active`] | everything that sealing takes away again: mounts, policies, tokens |
+//! | [`revocation`] | the end of tokens, and of what was theirs |
 //! | [`background`], [`sweep`] | what goes on beside the requests |
 //! | [`sys`], [`tokens`] | core's own routes |
 //!
@@ -29,6 +30,7 @@ mod outbox;
 mod perform;
 mod pipeline;
 mod policies;
+mod revocation;
 mod settings;
 mod stage;
 mod sweep;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom_barrier::{Due, Minute, Name, View, Write};
+use strongroom_barrier::{Due, Minute, Name, Reader, View, Write};
 use strongroom_store::{Batch, StoreError};
 use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Refusal, Timestamp};
@@ -15,10 +15,12 @@ use strongroom_types::{Refusal, Timestamp};
 use crate::active::Active;
 use crate::fault::{self, barrier, damaged};
 use crate::log;
-use crate::tokens::{Known, TokenRecord};
+use crate::tokens::TokenRecord;
 
 /// Records looked at by one slice.
 const SLICE: usize = 500;
+/// Changes made by one slice, as far as one token's end does not need more.
+const MAX_WRITES: usize = 5_000;
 /// Between two sweeps when nothing calls for one.
 const PERIOD: Duration = Duration::from_secs(20);
 /// A mount's mark stays so long after its removal, for what was on its way to it.
@@ -68,34 +70,32 @@ async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let now = active.now();
     let reader = active.tokens.view.at(snapshot.clone());
     let due = reader.due(Minute::of(now), None, SLICE).map_err(barrier)?;
-    let mut removed = 0;
     let mut swept = if due.len() < SLICE { Swept::All } else { Swept::Some };
-    for Due { minute, name } in &due {
+    let (mut ends, mut removed, mut writes) = (Vec::new(), 0, 0);
+    for Due { minute, name } in due {
         let Some(key) = name.segments().first() else { continue };
-        let mut batch = Batch::default();
-        let mut gone = vec![(active.tokens.view.clone(), Write::delete(name.clone()).due(*minute))];
-        if let Some(known) = over(&reader, key, now)? {
-            let slice = active.tokens.tree_slice(&reader, &known.key)?;
-            removed += slice.keys.len();
-            let more = slice.more;
-            let work = active.removal(&snapshot, slice)?;
-            // Of a tree that is not wholly gone, the root stays due.
-            if more {
-                gone.clear();
-            }
-            gone.extend(work.writes);
+        let mut end = Vec::new();
+        let mut whole = true;
+        if is_over(&reader, key, now)? {
+            let slice = active.end_slice(&snapshot, key)?;
+            (end, whole) = (slice.writes, slice.whole);
+            removed += slice.tokens;
         }
-        for (view, write) in &gone {
-            view.seal(write, &mut batch).map_err(barrier)?;
+        // What is left of a token stays due.
+        if whole {
+            end.push((active.tokens.view.clone(), Write::delete(name).due(minute)));
         }
-        match active.store.commit(batch).await {
-            // It was used or renewed at this very moment: the next sweep looks again.
-            Ok(_) | Err(StoreError::Conflict) => {}
-            Err(cause) => return Err(fault::store(cause)),
-        }
-        if removed >= SLICE {
+        writes += end.len();
+        ends.push(end);
+        if !whole || writes >= MAX_WRITES {
             swept = Swept::Some;
             break;
+        }
+    }
+    if commit(active, ends.iter().flatten()).await? == Settled::Conflict {
+        // One of them was used or renewed at this very moment: it must not keep the others.
+        for end in &ends {
+            commit(active, end.iter()).await?;
         }
     }
     if removed > 0 {
@@ -104,13 +104,33 @@ async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
     Ok(swept)
 }
 
-/// The token with this key, if its time is over. If it was renewed, another row of the index counts.
-fn over(reader: &strongroom_barrier::Reader, key: &str, now: Timestamp) -> Result<Option<Known>, Refusal> {
+#[derive(PartialEq, Eq)]
+enum Settled {
+    Done,
+    Conflict,
+}
+
+async fn commit(active: &Active, writes: impl Iterator<Item = &(View, Write)>) -> Result<Settled, Refusal> {
+    let mut batch = Batch::default();
+    for (view, write) in writes {
+        view.seal(write, &mut batch).map_err(barrier)?;
+    }
+    if batch.is_empty() {
+        return Ok(Settled::Done);
+    }
+    match active.store.commit(batch).await {
+        Ok(_) => Ok(Settled::Done),
+        Err(StoreError::Conflict) => Ok(Settled::Conflict),
+        Err(cause) => Err(fault::store(cause)),
+    }
+}
+
+/// Whether the time of the token with this key is over. If it was renewed, another row of the index counts.
+fn is_over(reader: &Reader, key: &str, now: Timestamp) -> Result<bool, Refusal> {
     let at = Name::new(["id", key]).map_err(damaged)?;
-    let Some(entry) = reader.get(&at).map_err(barrier)? else { return Ok(None) };
+    let Some(entry) = reader.get(&at).map_err(barrier)? else { return Ok(false) };
     let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-    let is_over = record.ended || record.expires.is_some_and(|end| end <= now);
-    Ok(is_over.then(|| Known { key: key.to_owned(), record, entry }))
+    Ok(record.ended || record.expires.is_some_and(|end| end <= now))
 }
 
 /// The mark of a mount whose records are to go.
@@ -152,7 +172,7 @@ async fn doomed_mounts(active: &Arc<Active>) -> Result<Swept, Refusal> {
     Ok(swept)
 }
 
-fn lingered(active: &Active, system: &strongroom_barrier::Reader, id: &str) -> Result<bool, Refusal> {
+fn lingered(active: &Active, system: &Reader, id: &str) -> Result<bool, Refusal> {
     let Some(entry) = system.get(&mark(id)?).map_err(barrier)? else { return Ok(false) };
     let since =
         entry.value.expose().try_into().map_err(|_| damaged("the mark of a doomed mount is damaged"))?;

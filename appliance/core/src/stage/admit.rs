@@ -22,7 +22,7 @@ pub fn admit(core: &Core, request: Request<Received>) -> Result<Admitted, Refusa
     if always::serves(request.head.path.as_str()) {
         return Ok(Admitted::Always(request));
     }
-    match &*core.state() {
+    match &**core.state.load() {
         State::Active(active) => Ok(Admitted::Active(active.clone(), request)),
         State::Sealed(_) | State::Uninitialised => Err(Refusal::sealed()),
     }

@@ -1,6 +1,5 @@
 //! May they.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use strongroom_engine::Call;
@@ -57,7 +56,10 @@ pub fn authorize(active: &Active, request: Request<Read>) -> Result<Request<Auth
     Ok(Request { head, stage })
 }
 
-const DENIED_BY_POLICY: Cow<'static, str> = Cow::Borrowed("1 error occurred:\n\t* permission denied\n\n");
+/// In the words that clients look for.
+pub(super) fn denied_by_policy() -> Refusal {
+    Refusal::new(Kind::Denied, "1 error occurred:\n\t* permission denied\n\n")
+}
 
 impl Authorized {
     /// Asks once more, after something that the handler had read was changed: what was an update may be a create by
@@ -101,7 +103,7 @@ impl Authorized {
         });
         match decision {
             Decision::Granted { pagination_limit, .. } => Ok(pagination_limit),
-            Decision::Refused { .. } => Err(Refusal::new(Kind::Denied, DENIED_BY_POLICY)),
+            Decision::Refused { .. } => Err(denied_by_policy()),
         }
     }
 

@@ -10,6 +10,7 @@ use strongroom_types::error::Kind;
 use strongroom_types::request::{BodyError, Head};
 use strongroom_types::{JsonMap, Operation, Refusal, Request, Secret};
 
+use super::authorize::denied_by_policy;
 use super::proof::Proof;
 use super::{Asker, Charged, Target};
 use crate::active::Active;
@@ -32,8 +33,19 @@ pub struct Read {
     _proof: Proof,
 }
 
-/// Reads the body. The connection is the only thing it waits for.
+/// Reads the body. The connection is the only thing it waits for. Whoever may do nothing on the path is not told what is wrong
+/// with a body either: where nothing is mounted, nothing would be wrong with it.
 pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<Read>, Refusal> {
+    let stage = &request.stage;
+    let acl = stage.asker.as_ref().filter(|_| !stage.routed.target.unauthenticated()).map(|a| a.acl.clone());
+    let path = stage.routed.acl_path.clone();
+    read_for_anybody(active, request).await.map_err(|refusal| match acl {
+        Some(acl) if acl.capabilities_at(&path, active.now()) == ["deny"] => denied_by_policy(),
+        _ => refusal,
+    })
+}
+
+async fn read_for_anybody(active: &Active, request: Request<Charged>) -> Result<Request<Read>, Refusal> {
     let Request { head, stage: Charged { mut routed, mut asker, mut snapshot, .. } } = request;
     let (body, fields) = expected(&routed.target);
     if body == Body::MergePatch && head.content_type.as_deref() != Some("application/merge-patch+json") {

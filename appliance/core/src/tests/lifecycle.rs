@@ -371,6 +371,7 @@ async fn an_hsm_and_two_people() {
 #[tokio::test(flavor = "multi_thread")]
 async fn total_loss_has_to_be_accepted() {
     let rig = Rig::bare(MemoryStore::new(), Wish::Devices(vec![hsm()]));
+    assert_eq!(rig.get("sys/seal-status", "").await.unwrap()["recovery_seal"], true);
     let (kind, text) = rig.put("sys/init", "", json!({"recovery_shares": 0})).await.unwrap_err();
     assert!(kind == Kind::BadRequest && text.contains("accept_total_loss=true"));
     let (kind, text) =

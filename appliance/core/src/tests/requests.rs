@@ -1,11 +1,14 @@
 //! From a token to a secret and back.
 
 use serde_json::json;
+use strongroom_engine::Route;
 use strongroom_store::MemoryStore;
 use strongroom_store::faulty::{FaultyStore, Plan};
-use strongroom_types::Operation;
 use strongroom_types::error::Kind;
+use strongroom_types::request::{BodyError, BodySource};
+use strongroom_types::{BoxFuture, Operation, Received, Request, Secret};
 
+use crate::perform::Run;
 use crate::testing::{Rig, ask, request};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,4 +221,115 @@ async fn the_openapi_document_is_for_everybody_and_names_mounts_to_those_who_see
     assert!(own["paths"]["/toy/count"].is_object() && own["paths"]["/sys/init"].is_object());
     let open = rig.get("sys/internal/specs/openapi", "").await.unwrap();
     assert!(open["paths"]["/toy/count"].is_null() && open["paths"]["/sys/mounts"].is_object());
+}
+
+/// A body that must not be read.
+struct Untouched;
+
+impl BodySource for Untouched {
+    fn read(&mut self, _: usize) -> BoxFuture<'_, Result<Secret, BodyError>> {
+        panic!("the body was read")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c22_no_body_is_read_for_nobody() {
+    let rig = Rig::new().await;
+    rig.mount().await;
+    let untouched = |token: &str| {
+        let Request { head, .. } = request(Operation::Update, "toy/a", token, None);
+        ask(&rig.core, Request { head, stage: Received { body: Box::new(Untouched) } })
+    };
+    for token in ["", "made-up", "hvs.made-up"] {
+        assert_eq!(untouched(token).await.unwrap_err().0, Kind::Denied);
+    }
+    rig.core.seal();
+    assert_eq!(untouched(&rig.root).await.unwrap_err().0, Kind::Sealed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c5_the_routes_without_a_token_are_these() {
+    let open = |table: &[Route<Run>]| -> Vec<&'static str> {
+        table.iter().filter(|route| route.unauthenticated).map(|route| route.path).collect()
+    };
+    let own: Vec<_> = crate::sys::TABLES.iter().flat_map(|table| open(table)).collect();
+    assert_eq!(own, ["internal/ui/mounts", "internal/ui/mounts/{path*}", "internal/specs/openapi"]);
+    assert!(crate::tokens::routes::TABLES.iter().flat_map(|table| open(table)).next().is_none());
+    let always: Vec<_> = crate::always::ROUTES.iter().map(|route| route.path).collect();
+    assert_eq!(always, ["init", "seal-status", "unseal", "health", "leader"]);
+    let sudo = crate::sys::TABLES.iter().flat_map(|table| table.iter()).filter(|route| route.sudo);
+    let sudo: Vec<_> = sudo.map(|route| route.path).collect();
+    assert_eq!(sudo, ["audit", "audit/{path*}", "seal", "rotate", "rotate/keyring"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_writes_nothing() {
+    let rig = Rig::new().await;
+    rig.mount().await;
+    rig.put("toy/a", &rig.root, json!({"x": 1})).await.unwrap();
+    let token = rig.allowed(r#"path "toy/*" { capabilities = ["read", "list"] }"#).await;
+    let revision = rig.store.snapshot().unwrap().revision();
+    for _ in 0..10 {
+        rig.get("toy/a", &token).await.unwrap();
+        rig.list("toy", &token).await.unwrap();
+        rig.get("auth/token/lookup-self", &token).await.unwrap();
+        rig.get("toy/b", &token).await.unwrap_err();
+    }
+    assert_eq!(rig.store.snapshot().unwrap().revision(), revision);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c4_a_deny_holds_for_every_verb_and_spelling() {
+    let rig = Rig::new().await;
+    rig.mount().await;
+    rig.put("toy/private/a", &rig.root, json!({"x": 1})).await.unwrap();
+    let token = rig
+        .allowed(
+            r#"path "toy/*" { capabilities = ["create", "read", "update", "delete", "list"] }
+               path "toy/private/*" { capabilities = ["deny"] }
+               path "sys/policies/acl/*" { capabilities = ["read"] }
+               path "sys/policies/acl/secret" { capabilities = ["deny"] }"#,
+        )
+        .await;
+    for operation in [Operation::Read, Operation::List, Operation::Delete, Operation::Update] {
+        let body = (operation == Operation::Update).then(|| json!({"x": 2}));
+        let asked = ask(&rig.core, request(operation, "toy/private/a", &token, body)).await;
+        assert_eq!(asked.unwrap_err().0, Kind::Denied, "{operation:?}");
+    }
+    assert_eq!(rig.list("toy/private", &token).await.unwrap_err().0, Kind::Denied);
+    rig.put(
+        "sys/policies/acl/secret",
+        &rig.root,
+        json!({"policy": "path \"a\" { capabilities = [\"read\"] }"}),
+    )
+    .await
+    .unwrap();
+    for spelling in ["secret", "SECRET", "Secret"] {
+        let read = rig.get(&format!("sys/policies/acl/{spelling}"), &token).await;
+        assert_eq!(read.unwrap_err().0, Kind::Denied, "{spelling}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_can_be_checked_and_set() {
+    let rig = Rig::new().await;
+    let set = |body: serde_json::Value| {
+        let mut body = body;
+        body["policy"] = json!(r#"path "a" { capabilities = ["read"] }"#);
+        let (core, root) = (rig.core.clone(), rig.root.clone());
+        async move { ask(&core, request(Operation::Update, "sys/policies/acl/p", &root, Some(body))).await }
+    };
+    assert_eq!(set(json!({"cas": 1})).await.unwrap_err().0, Kind::BadRequest);
+    set(json!({"cas": 0})).await.unwrap();
+    assert_eq!(set(json!({"cas": 0})).await.unwrap_err().0, Kind::BadRequest);
+    set(json!({"cas": 1, "cas_required": true})).await.unwrap();
+    assert_eq!(set(json!({})).await.unwrap_err().0, Kind::BadRequest);
+    set(json!({"cas": 2})).await.unwrap();
+    let read = rig.get("sys/policies/acl/p", &rig.root).await.unwrap()["data"].clone();
+    assert_eq!((&read["version"], &read["cas_required"]), (&json!(3), &json!(true)));
+    let old = rig
+        .put("sys/policy/old", &rig.root, json!({"rules": "path \"a\" { policy = \"read\" }"}))
+        .await
+        .unwrap();
+    assert_eq!(old["warnings"], json!(["'rules' is deprecated, please use 'policy' instead"]));
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use strongroom_barrier::Name;
+use strongroom_types::id::NamespaceId;
 
 use crate::active::Active;
 use crate::lifecycle::State;
@@ -124,4 +125,43 @@ async fn a_mount_that_is_gone_is_emptied() {
     rig.clock.advance(601);
     sweep_all(&active).await;
     assert_eq!(marks(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_cubbyhole_goes_in_slices_and_its_token_at_once() {
+    let rig = Rig::new().await;
+    let active = active(&rig);
+    let token = rig.token(json!({"policies": ["default"], "ttl": "1h"})).await;
+    let before = records(&active, &active.tokens.view);
+    for number in 0..5100 {
+        rig.put(&format!("cubbyhole/{number}"), &token, json!({"x": 1})).await.unwrap();
+    }
+    rig.put("auth/token/revoke", &rig.root, json!({ "token": token })).await.unwrap();
+    assert!(rig.get("auth/token/lookup-self", &token).await.is_err());
+    assert!(sweep_all(&active).await > 1);
+    assert_eq!(records(&active, &active.cubbyholes), 0);
+    assert!(records(&active, &active.tokens.view) < before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_log_has_synced_is_no_longer_kept() {
+    let rig = Rig::new().await;
+    let active = active(&rig);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let running = tokio::spawn(rig.core.clone().run(stopped));
+    rig.mount().await;
+    for number in 0..50 {
+        rig.put(&format!("toy/{number}"), &rig.root, json!({"x": 1})).await.unwrap();
+    }
+    let view = strongroom_barrier::View::new(&active.barrier, NamespaceId::ROOT, crate::active::OUTBOX);
+    for _ in 0..1000 {
+        if records(&active, &view) == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(records(&active, &view), 0);
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    assert!(rig.core.is_sealed());
 }

@@ -1,7 +1,4 @@
-//! Revocation: a token takes its children with it, and what they kept in their cubbyholes.
-//!
-//! A tree of up to [`SLICE`] tokens goes in one batch. Of a larger one the token itself is marked as ended in that batch, which
-//! ends it for good, and falls due at once: the sweep removes its descendants, leaves first, a slice at a time.
+//! Revocation: a token takes its children with it.
 //!
 //! Whoever makes a child holds [`Tokens::family`] for reading until its commit, whoever revokes holds it for writing: so no
 //! child is born to a parent that is being removed, and a thousand births do not make each other run again.
@@ -22,29 +19,21 @@ pub struct Revoked {
     pub writes: Vec<Write>,
     /// The keys of all that go: what they kept in their cubbyholes goes too.
     pub keys: Vec<String>,
-    /// Whether there is more, which the sweep has to remove.
+    /// Whether there is more.
     pub more: bool,
 }
 
 impl Tokens {
-    /// Ends `known` and all that descend from it.
-    pub fn revoke_tree(&self, reader: &Reader, known: &Known) -> Result<Revoked, Refusal> {
-        let slice = self.tree_slice(reader, &known.key)?;
-        if !slice.more {
-            return Ok(slice);
-        }
+    /// Ends `known` for good, but leaves its record to the sweep, for which it falls due at once.
+    pub fn mark_ended(&self, known: &Known) -> Result<Vec<Write>, Refusal> {
         let record =
             TokenRecord { ended: true, expires: Some(Timestamp::from_secs(0)), ..known.record.clone() };
-        let mut revoked = Revoked { more: true, ..Revoked::default() };
-        revoked
-            .writes
-            .extend(due(&known.key, &known.record)?.map(|(minute, name)| Write::delete(name).due(minute)));
-        revoked
-            .writes
-            .extend(due(&known.key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
         let body = serde_json::to_vec(&record).map_err(damaged)?;
-        revoked.writes.push(Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry)));
-        Ok(revoked)
+        let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry))];
+        writes.extend(due(&known.key, &known.record)?.map(|(minute, name)| Write::delete(name).due(minute)));
+        writes
+            .extend(due(&known.key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
+        Ok(writes)
     }
 
     /// Removes `known` alone: its children become orphans.

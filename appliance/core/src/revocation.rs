@@ -1,0 +1,92 @@
+//! The end of tokens: their records, their descendants', and what they kept in their cubbyholes.
+//!
+//! What fits into one batch goes in one. Else the token is marked as ended, which ends it for good, and falls due at once: the
+//! [sweep](crate::sweep) removes the rest, leaves first, a slice at a time.
+
+use std::sync::Arc;
+
+use strongroom_barrier::{Name, View, Write};
+use strongroom_store::Snapshot;
+use strongroom_types::Refusal;
+
+use crate::active::Active;
+use crate::fault::{barrier, damaged};
+use crate::perform::{After, Work};
+use crate::tokens::{Known, Revoked};
+
+/// Records of cubbyholes removed by one batch.
+const MAX_RECORDS: usize = 5_000;
+
+/// As much of a token's end as fits into one batch.
+pub struct Slice {
+    /// What removes it.
+    pub writes: Vec<(View, Write)>,
+    /// How many tokens these are.
+    pub tokens: usize,
+    /// Whether nothing is left of the token and its descendants.
+    pub whole: bool,
+}
+
+impl Active {
+    /// Ends `known`, its descendants, and all that was in their cubbyholes.
+    pub fn revoke(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
+        let slice = self.end_slice(snapshot, &known.key)?;
+        if slice.whole {
+            return Ok(Work::done(slice.writes));
+        }
+        let writes = self.tokens.mark_ended(known)?;
+        Ok(Work::done(self.of_tokens(writes)).then([After::Sweep]))
+    }
+
+    /// Ends `known` and empties its cubbyhole; its children become orphans.
+    pub fn revoke_alone(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
+        let Revoked { writes, keys, .. } =
+            self.tokens.revoke_alone(&self.tokens.view.at(snapshot.clone()), known)?;
+        let mut writes = self.of_tokens(writes);
+        writes.extend(self.cubbyholes_of(snapshot, &keys, usize::MAX)?);
+        Ok(Work::done(writes))
+    }
+
+    /// A slice of the end of the token with this key.
+    pub fn end_slice(&self, snapshot: &Arc<dyn Snapshot>, key: &str) -> Result<Slice, Refusal> {
+        let tree = self.tokens.tree_slice(&self.tokens.view.at(snapshot.clone()), key)?;
+        let kept = self.cubbyholes_of(snapshot, &tree.keys, MAX_RECORDS)?;
+        if kept.len() >= MAX_RECORDS {
+            // First these alone: a token without a record would leave the rest to nobody.
+            return Ok(Slice { writes: kept, tokens: 0, whole: false });
+        }
+        let mut writes = self.of_tokens(tree.writes);
+        writes.extend(kept);
+        Ok(Slice { writes, tokens: tree.keys.len(), whole: !tree.more })
+    }
+
+    fn of_tokens(&self, writes: Vec<Write>) -> Vec<(View, Write)> {
+        writes.into_iter().map(|write| (self.tokens.view.clone(), write)).collect()
+    }
+
+    /// Removes what the tokens with these keys kept in their cubbyholes: at most `most` records.
+    fn cubbyholes_of(
+        &self,
+        snapshot: &Arc<dyn Snapshot>,
+        keys: &[String],
+        most: usize,
+    ) -> Result<Vec<(View, Write)>, Refusal> {
+        let reader = self.cubbyholes.at(snapshot.clone());
+        let mut names = Vec::new();
+        for key in keys {
+            let parent = Name::new([key.as_str()]).map_err(damaged)?;
+            let visit = &mut |rest: &[String]| {
+                names.push(parent.segments().iter().chain(rest).cloned().collect::<Vec<_>>());
+                names.len() < most
+            };
+            reader.walk(&parent, visit).map_err(barrier)?;
+            if names.len() >= most {
+                break;
+            }
+        }
+        let delete = |segments| {
+            Ok((self.cubbyholes.clone(), Write::delete(Name::new::<String>(segments).map_err(damaged)?)))
+        };
+        names.into_iter().map(delete).collect()
+    }
+}
