@@ -1,10 +1,13 @@
 //! One connection: handshake, protocol, and its requests one by one.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -228,12 +231,20 @@ impl Desk {
         let service = self.house.service.clone();
         // What goes on without its client still counts as this connection, and as a request under way.
         let held = (self.seat.clone(), place, under_way);
-        let work = Finish::new(async move {
+        let mut work = Finish::new(async move {
             let answer = service.handle(request).await;
             report(id, &answer);
             drop(held);
             answer
         });
+        // Most answers are there at once: those need no timer.
+        let at_once = poll_fn(|cx| match Pin::new(&mut work).poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        if let Some(answer) = at_once.await {
+            return answer;
+        }
         timeout(limits.request_time, work).await.unwrap_or_else(|_| {
             Err(Refusal::new(Kind::Unavailable, "the request took too long; it may still take effect"))
         })

@@ -17,6 +17,7 @@ mod body;
 mod connection;
 mod finish;
 pub mod head;
+mod json;
 pub mod limits;
 pub mod listener;
 mod pace;

@@ -8,15 +8,15 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
-use serde::Serialize;
 use serde_json::Value;
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::reply::{AuthReply, LeaseReply, Logical};
-use strongroom_types::{JsonMap, Refusal, Reply};
-use zeroize::Zeroizing;
+use strongroom_types::{Refusal, Reply};
+use zeroize::zeroize_bytes;
 
 use crate::head::NAMESPACE;
+use crate::json;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -61,10 +61,10 @@ fn status(kind: Kind) -> StatusCode {
 
 /// Renders an answer.
 pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Bytes>> {
-    let mut out = Zeroizing::new(Vec::new());
+    let mut out = Vec::new();
     let (status, content_type) = match answer {
         Ok(reply) => write_reply(&mut out, asked.id, reply),
-        Err(refusal) => (write_refusal(&mut out, &asked, &refusal), JSON),
+        Err(refusal) => (write_refusal(&mut out, &asked, refusal), JSON),
     };
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, content_type);
@@ -82,12 +82,27 @@ pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Byt
     } else if out.is_empty() {
         Bytes::new()
     } else {
-        Bytes::from_owner(out)
+        Bytes::from_owner(Wiped(out))
     };
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+/// Bytes that are wiped once they have been sent.
+struct Wiped(Vec<u8>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        zeroize_bytes(&mut self.0);
+    }
 }
 
 /// The answer to a path that is no part of the API and that a browser may ask for.
@@ -104,11 +119,11 @@ fn write_reply(out: &mut Vec<u8>, id: RequestId, reply: Reply) -> (StatusCode, H
         Reply::Empty => (StatusCode::NO_CONTENT, JSON),
         Reply::Logical(logical) => {
             out.reserve(USUAL_BYTES);
-            write_envelope(out, id, &logical);
+            envelope(out, id, &logical);
             (logical.status.map_or(StatusCode::OK, code), JSON)
         }
         Reply::Json { status, body } => {
-            json(out, &body);
+            json::value(out, &body);
             out.push(b'\n');
             (code(status), JSON)
         }
@@ -124,23 +139,24 @@ fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn write_refusal(out: &mut Vec<u8>, asked: &Asked, refusal: &Refusal) -> StatusCode {
-    match (&refusal.data, refusal.message.is_empty()) {
+fn write_refusal(out: &mut Vec<u8>, asked: &Asked, refusal: Refusal) -> StatusCode {
+    match (refusal.data, refusal.message.is_empty()) {
         // What is missing and still has something to say (KV v2's deleted version) says it in the envelope.
         (Some(data), true) if refusal.kind == Kind::NotFound => {
-            envelope(out, asked.id, Some(data), &Logical::default())
+            let data = Some(Value::Object(data));
+            envelope(out, asked.id, &Logical { data, ..Logical::default() });
         }
         // Clients expect nothing at all behind the 404 of a PATCH.
         (None, true) if refusal.kind == Kind::NotFound && asked.method == Method::PATCH => {}
         (data, empty) => {
             out.extend_from_slice(b"{\"errors\":[");
             if !empty {
-                json(out, refusal.message.as_ref());
+                json::text(out, &refusal.message);
             }
             out.push(b']');
             if let Some(data) = data {
                 out.extend_from_slice(b",\"data\":");
-                json(out, data);
+                json::object(out, &data);
             }
             out.extend_from_slice(b"}\n");
         }
@@ -148,24 +164,16 @@ fn write_refusal(out: &mut Vec<u8>, asked: &Asked, refusal: &Refusal) -> StatusC
     status(refusal.kind)
 }
 
-fn write_envelope(out: &mut Vec<u8>, id: RequestId, logical: &Logical) {
-    match &logical.data {
-        Some(Value::Object(data)) => envelope(out, id, Some(data), logical),
-        Some(Value::Null) | None => envelope(out, id, None::<&JsonMap>, logical),
-        Some(other) => envelope(out, id, Some(other), logical),
-    }
-}
-
 /// All keys, always, in this order.
-fn envelope<D: Serialize>(out: &mut Vec<u8>, id: RequestId, data: Option<&D>, logical: &Logical) {
+fn envelope(out: &mut Vec<u8>, id: RequestId, logical: &Logical) {
     out.push(b'{');
     if logical.copy_to_top
         && let Some(Value::Object(data)) = &logical.data
     {
         for (name, value) in data.iter().filter(|(name, _)| !ENVELOPE.contains(&name.as_str())) {
-            json(out, name);
+            json::text(out, name);
             out.push(b':');
-            json(out, value);
+            json::value(out, value);
             out.push(b',');
         }
     }
@@ -173,13 +181,13 @@ fn envelope<D: Serialize>(out: &mut Vec<u8>, id: RequestId, data: Option<&D>, lo
     let lease = logical.lease.as_ref().unwrap_or(&none);
     // Writing to memory does not fail.
     let _ = write!(out, "\"request_id\":\"{id}\",\"lease_id\":");
-    json(out, &lease.id);
+    json::text(out, &lease.id);
     let _ = write!(out, ",\"renewable\":{},\"lease_duration\":{},\"data\":", lease.renewable, lease.duration);
-    json(out, &data);
+    json::value(out, logical.data.as_ref().unwrap_or(&Value::Null));
     out.extend_from_slice(b",\"wrap_info\":null,\"warnings\":");
     match logical.warnings.as_slice() {
         [] => out.extend_from_slice(b"null"),
-        warnings => json(out, warnings),
+        warnings => json::texts(out, warnings),
     }
     out.extend_from_slice(b",\"auth\":");
     match &logical.auth {
@@ -191,36 +199,34 @@ fn envelope<D: Serialize>(out: &mut Vec<u8>, id: RequestId, data: Option<&D>, lo
 
 fn write_auth(out: &mut Vec<u8>, auth: &AuthReply) {
     out.extend_from_slice(b"{\"client_token\":");
-    json(out, auth.client_token.expose_str().unwrap_or_default());
+    json::text(out, auth.client_token.expose_str().unwrap_or_default());
     out.extend_from_slice(b",\"accessor\":");
-    json(out, &auth.accessor);
+    json::text(out, &auth.accessor);
     out.extend_from_slice(b",\"policies\":");
-    json(out, &auth.policies);
+    json::texts(out, &auth.policies);
     for (name, policies) in
         [("token_policies", &auth.token_policies), ("identity_policies", &auth.identity_policies)]
     {
         if !policies.is_empty() {
             let _ = write!(out, ",\"{name}\":");
-            json(out, policies);
+            json::texts(out, policies);
         }
     }
     out.extend_from_slice(b",\"metadata\":");
-    json(out, &auth.metadata);
+    match &auth.metadata {
+        Some(metadata) => json::object(out, metadata),
+        None => out.extend_from_slice(b"null"),
+    }
     let _ = write!(
         out,
         ",\"lease_duration\":{},\"renewable\":{},\"entity_id\":",
         auth.lease_duration, auth.renewable
     );
-    json(out, &auth.entity_id);
+    json::text(out, &auth.entity_id);
     out.extend_from_slice(b",\"token_type\":");
-    json(out, auth.token_type);
+    json::text(out, auth.token_type);
     let _ =
         write!(out, ",\"orphan\":{},\"mfa_requirement\":null,\"num_uses\":{}}}", auth.orphan, auth.num_uses);
-}
-
-/// Values of ours always have text keys and finite numbers, so that writing them to memory does not fail.
-fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    let _ = serde_json::to_writer(out, value);
 }
 
 #[cfg(test)]
