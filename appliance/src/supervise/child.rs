@@ -1,10 +1,9 @@
 //! One program under supervision.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::net::TcpStream;
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -108,11 +107,12 @@ impl<'a> Supervised<'a> {
         }
     }
 
-    /// Whether what shows that it is ready answers.
+    /// Whether what shows that it is ready is there.
     pub fn is_ready(&self) -> bool {
         match &self.program.ready {
             None => true,
-            Some(Ready::Socket(path)) => UnixStream::connect(path).is_ok(),
+            // Looked at only: a connection without a greeting would be reported.
+            Some(Ready::Socket(path)) => fs::metadata(path).is_ok_and(|about| about.file_type().is_socket()),
             Some(Ready::Port(port)) => TcpStream::connect_timeout(port, PROBE).is_ok(),
         }
     }

@@ -31,7 +31,7 @@ const USAGE: &str = "Usage: strongroom supervise -config=FILE
       ready       = \"/run/strongroom/hsm.sock\"
     }
 
-  ready is a socket or a port of this machine; the next program waits until it answers.";
+  ready is a socket that will be there, or a port that will answer: the next program waits for it.";
 
 /// The command, with the arguments after its name.
 pub fn main(arguments: &[String]) -> ExitCode {

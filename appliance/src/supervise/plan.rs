@@ -32,18 +32,18 @@ pub struct Program {
     pub environment: BTreeMap<String, String>,
     /// Where its output goes; to the supervisor's own when `None`.
     pub log: Option<PathBuf>,
-    /// What answers once it is ready.
+    /// What is there once it is ready.
     pub ready: Option<Ready>,
     /// Whether it understands SIGHUP.
     pub reload: bool,
 }
 
-/// Something that answers a connection.
+/// What shows that a program is ready.
 #[derive(Debug, PartialEq)]
 pub enum Ready {
-    /// A Unix socket.
+    /// A Unix socket that is there.
     Socket(PathBuf),
-    /// A port.
+    /// A port that answers.
     Port(SocketAddr),
 }
 
