@@ -91,7 +91,7 @@ impl Authorized {
         };
         if hidden {
             // The access list always grants help, which would tell what is mounted.
-            return Err(Refusal::new(Kind::Denied, DENIED_BY_POLICY));
+            return Err(denied_by_policy());
         }
         let decision = asker.acl.check(&Ask {
             path: &self.acl_path,

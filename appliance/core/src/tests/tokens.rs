@@ -5,6 +5,7 @@ use strongroom_store::MemoryStore;
 use strongroom_types::Operation;
 use strongroom_types::error::Kind;
 
+use crate::lifecycle::State;
 use crate::testing::{Rig, ask, request};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -70,8 +71,6 @@ async fn the_last_use_takes_everything_along() {
     active.cubbyholes.at(active.snapshot().unwrap()).walk(&root, count).unwrap();
     assert_eq!(left, 0);
 }
-
-use crate::lifecycle::State;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c17_children_go_with_their_parent() {
@@ -256,4 +255,27 @@ async fn accessors_do_what_they_are_for() {
     let again =
         rig.put("auth/token/revoke-accessor", &rig.root, json!({ "accessor": accessor })).await.unwrap();
     assert_eq!(again["warnings"], json!(["No token found with this accessor"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_renewals_of_one_token_all_succeed() {
+    let rig = Rig::new().await;
+    let token = rig.token(json!({"policies": ["default"], "ttl": "1h"})).await;
+    let all = (0..32).map(|number| {
+        let (core, token) = (rig.core.clone(), token.clone());
+        let wish = Some(json!({ "increment": 3600 + 60 * number }));
+        tokio::spawn(async move {
+            ask(&core, request(Operation::Update, "auth/token/renew-self", &token, wish)).await
+        })
+    });
+    for one in all.collect::<Vec<_>>() {
+        one.await.unwrap().unwrap();
+    }
+    // One that does not say how long gives what the last one gave.
+    let last = rig.put("auth/token/renew-self", &token, json!({"increment": "10m"})).await.unwrap();
+    let again = rig.put("auth/token/renew-self", &token, json!({})).await.unwrap();
+    assert_eq!(
+        (&last["auth"]["lease_duration"], &again["auth"]["lease_duration"]),
+        (&json!(600), &json!(600))
+    );
 }

@@ -14,7 +14,9 @@
 //! | `["child", parent key, key]` | nothing: the tree for revocation |
 //! | `[key]`, ordered by expiry | nothing: what the sweep reads |
 
+mod create;
 mod mint;
+mod renew;
 pub mod routes;
 mod spend;
 mod tree;

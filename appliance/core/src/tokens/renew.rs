@@ -1,0 +1,92 @@
+//! `auth/token/renew`, `renew-self` and `renew-accessor`.
+
+use strongroom_barrier::Write;
+use strongroom_types::time::format_duration;
+use strongroom_types::{Refusal, Secret};
+
+use super::routes::{
+    INCREMENT, auth_reply, by_accessor, find, given_token, in_view, one_error, own, seconds,
+};
+use super::tree::due;
+use super::{Known, name};
+use crate::fault::damaged;
+use crate::perform::{Scene, Work};
+
+pub(super) fn renew(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let token = given_token(scene)?;
+    let known = find(scene, &token)?.ok_or_else(|| Refusal::bad_request("token not found"))?;
+    prolong(scene, &known, token)
+}
+
+pub(super) fn renew_self(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let token = scene.request.head.token.as_ref().ok_or_else(Refusal::denied)?;
+    prolong(scene, &own(scene)?, Secret::copy_of(token.expose()))
+}
+
+pub(super) fn renew_accessor(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let known = by_accessor(scene)?.ok_or_else(|| one_error("invalid accessor"))?;
+    prolong(scene, &known, Secret::from(Vec::new()))
+}
+
+fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refusal> {
+    let mut record = known.record.clone();
+    if !record.renewable || record.expires.is_none() {
+        return Err(Refusal::bad_request("lease is not renewable"));
+    }
+    let settings = &scene.active.settings;
+    let wished = seconds(scene.request.stage.call.get(&INCREMENT), "increment")?;
+    let base = match (record.period, wished) {
+        (0, 0) => record.last_ttl.unwrap_or(record.creation_ttl),
+        (0, wished) => wished,
+        (period, _) => period,
+    };
+    let lived = scene.now.secs() - record.created.secs();
+    let most = match (record.period, record.explicit_max_ttl) {
+        (0, 0) => settings.max_lease_ttl - lived,
+        (0, explicit) => explicit.min(settings.max_lease_ttl) - lived,
+        (_, 0) => settings.max_lease_ttl,
+        (_, explicit) => explicit - lived,
+    };
+    if most <= 0 {
+        return Err(Refusal::bad_request("past the max TTL, cannot renew"));
+    }
+    let (ttl, mut warnings) = capped(base, most);
+    if let (Some(text), true) = (warnings.first_mut(), record.explicit_max_ttl > 0) {
+        // The limit is spoken of as it was set, not as what is left of it.
+        let (wished, most) = (short(base), short(record.explicit_max_ttl));
+        *text = format!(
+            "TTL of \"{wished}\" exceeded the effective max_ttl of \"{most}\"; TTL value is capped accordingly"
+        );
+    }
+    record.expires = Some(scene.now.plus_secs(ttl));
+    record.last_renewal = Some(scene.now);
+    record.last_ttl = Some(ttl);
+    let body = serde_json::to_vec(&record).map_err(damaged)?;
+    let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry))];
+    let (old, new) = (due(&known.key, &known.record)?, due(&known.key, &record)?);
+    if old != new {
+        writes.extend(old.map(|(minute, name)| Write::delete(name).due(minute)));
+        writes.extend(new.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
+    }
+    let reply = auth_reply(record.auth(token, scene.now), warnings);
+    Ok(Work { writes: in_view(scene, writes), ..Work::reply(reply) })
+}
+
+/// `ttl`, but at most `max`, and what to warn of.
+pub(super) fn capped(ttl: i64, max: i64) -> (i64, Vec<String>) {
+    if ttl <= max {
+        return (ttl, Vec::new());
+    }
+    let (wished, most) = (short(ttl), short(max));
+    let text = format!(
+        "TTL of \"{wished}\" exceeded the effective max_ttl of \"{most}\"; TTL value is capped accordingly"
+    );
+    (max, vec![text])
+}
+
+/// `5h0m0s` as `5h`: how these warnings write durations.
+fn short(secs: i64) -> String {
+    let text = format_duration(secs.saturating_mul(1_000_000_000));
+    let text = text.strip_suffix("m0s").map_or(text.clone(), |minutes| format!("{minutes}m"));
+    text.strip_suffix("h0m").map_or(text.clone(), |hours| format!("{hours}h"))
+}
