@@ -9,7 +9,7 @@ use strongroom_tests::process::errors;
 
 /// The indented lines of what `./x run` printed: those that are to be copied.
 fn lines_to_copy(printed: &str) -> String {
-    let lines = printed.lines().filter_map(|line| line.strip_prefix("    "));
+    let lines = printed.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| !line.starts_with(' '));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
