@@ -3,6 +3,10 @@
 //! It sees ciphertext only. Nothing writes in any other way than by a [`Batch`], and nothing in a batch's
 //! effect depends on the clock, on randomness or on the node: the same batch is what a cluster replicates.
 
+// The tests' load is shared with the tests beside `src`.
+#[cfg(test)]
+extern crate self as strongroom_store;
+
 mod batch;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;

@@ -27,6 +27,9 @@ mod room;
 mod snapshot;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 

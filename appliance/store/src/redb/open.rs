@@ -319,7 +319,7 @@ impl RedbStore {
     /// A store behind `backend`, which holds one or nothing.
     pub(super) fn behind(backend: impl StorageBackend, options: Options) -> Result<Arc<Self>, OpenError> {
         let path = Path::new("(test)");
-        let is_new = backend.len().is_ok_and(|length| length == 0);
+        let is_new = backend.len().map_err(|cause| Trouble::Io(cause).at(path))? == 0;
         let database = open_database(backend, &options).map_err(|trouble| trouble.at(path))?;
         if is_new {
             write_empty(&database).map_err(|fault| Trouble::from(fault).at(path))?;
