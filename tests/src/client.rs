@@ -72,11 +72,33 @@ impl Client {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> io::Result<Answer> {
+        self.send_as(method, path, "application/json", headers, body).await
+    }
+
+    /// The same of another content type.
+    pub async fn send_kind(
+        &mut self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: Vec<u8>,
+    ) -> io::Result<Answer> {
+        self.send_as(method, path, kind, &[], body).await
+    }
+
+    async fn send_as(
+        &mut self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> io::Result<Answer> {
         let mut request = hyper::Request::builder()
             .method(method)
             .uri(format!("/v1/{path}"))
             .header(HOST, "localhost")
-            .header(CONTENT_TYPE, "application/json");
+            .header(CONTENT_TYPE, kind);
         if !self.token.is_empty() {
             request = request.header("X-Vault-Token", &self.token);
         }

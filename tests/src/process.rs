@@ -364,6 +364,16 @@ impl Plain {
         Client::plain(self.address, &self.root_token)
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|process| process.0.id())
+    }
+
+    /// The one share that opens it.
+    pub fn unseal_key(&self) -> &str {
+        &self.unseal_key
+    }
+
     /// Kills it without warning.
     pub fn kill(&mut self) {
         if let Some(process) = &mut self.process {
