@@ -9,7 +9,7 @@ use std::thread;
 use strongroom_device_api::KeyDevice;
 use strongroom_types::Secret;
 
-use crate::fixture::{BRIDGE, Bridge, Tpm, key, two_free_ports};
+use crate::fixture::{BRIDGE, Bridge, Ports, Tpm, key};
 
 type Record = Arc<Mutex<Vec<u8>>>;
 
@@ -47,9 +47,10 @@ fn shows(record: &Record, bytes: &[u8]) -> bool {
 async fn no_secret_crosses_the_bus_in_clear() {
     let tpm = Tpm::new();
     let traffic = Record::default();
-    let port = two_free_ports();
-    record(port, tpm.port, &traffic);
-    record(port + 1, tpm.port + 1, &Record::default());
+    let own = Ports::take();
+    let port = own.first;
+    record(port, tpm.ports.first, &traffic);
+    record(port + 1, tpm.ports.first + 1, &Record::default());
     let mut args = tpm.args();
     args[1] = format!("swtpm:host=127.0.0.1,port={port}");
     let _bridge = Bridge::start(Command::new(BRIDGE).args(&args));

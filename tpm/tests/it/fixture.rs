@@ -1,11 +1,10 @@
 //! A swtpm in a temporary folder, and bridges to it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -18,30 +17,39 @@ pub(crate) fn key(id: &str) -> KeyId {
     KeyId::new(id).unwrap()
 }
 
-/// Two ports that follow each other and that nobody uses: the simulator's and its control's.
-pub(crate) fn two_free_ports() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = 20_000 + (std::process::id() % 5_000) as u16 * 2;
-    for _ in 0..500 {
-        let port = start + NEXT.fetch_add(2, Ordering::SeqCst);
-        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if free(port) && free(port + 1) {
-            return port;
+/// Two ports that follow each other, the simulator's and its control's, kept from other tests by a lock: also while
+/// the simulator is off, and from other runs.
+pub(crate) struct Ports {
+    pub(crate) first: u16,
+    _lock: File,
+}
+
+impl Ports {
+    pub(crate) fn take() -> Self {
+        let locks = std::env::temp_dir().join(format!("strongroom-tpm-tests-{}", nix::unistd::geteuid()));
+        fs::create_dir_all(&locks).unwrap();
+        // Below the range from which the system takes ports by itself.
+        for first in (10_000..20_000).step_by(2) {
+            let lock = File::create(locks.join(first.to_string())).unwrap();
+            let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+            if lock.try_lock().is_ok() && free(first) && free(first + 1) {
+                return Self { first, _lock: lock };
+            }
         }
+        panic!("no free ports");
     }
-    panic!("no free ports");
 }
 
 /// A folder with a TPM's state, and the simulator that runs on it.
 pub(crate) struct Tpm {
     folder: TempDir,
-    pub(crate) port: u16,
+    pub(crate) ports: Ports,
     simulator: Option<Child>,
 }
 
 impl Tpm {
     pub(crate) fn new() -> Self {
-        let mut tpm = Self { folder: tempfile::tempdir().unwrap(), port: two_free_ports(), simulator: None };
+        let mut tpm = Self { folder: tempfile::tempdir().unwrap(), ports: Ports::take(), simulator: None };
         fs::create_dir(tpm.path("pinned")).unwrap();
         tpm.power_on("one");
         tpm
@@ -54,7 +62,7 @@ impl Tpm {
     /// Starts the simulator on the state in the folder `name`: another name is another TPM.
     pub(crate) fn power_on(&mut self, name: &str) {
         fs::create_dir_all(self.path(name)).unwrap();
-        let port = self.port;
+        let port = self.ports.first;
         let child = Command::new("swtpm")
             .args(["socket", "--tpm2", "--tpmstate"])
             .arg(format!("dir={}", self.path(name).display()))
@@ -84,7 +92,7 @@ impl Tpm {
 
     /// Runs a tool of tpm2-tools on the TPM. Nothing else may be connected to it.
     pub(crate) fn tool(&self, program: &str, args: &[&str]) -> Output {
-        let tcti = format!("swtpm:host=127.0.0.1,port={}", self.port);
+        let tcti = format!("swtpm:host=127.0.0.1,port={}", self.ports.first);
         let output = Command::new(program).args(args).env("TPM2TOOLS_TCTI", tcti).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         output
@@ -93,7 +101,7 @@ impl Tpm {
     /// The usual arguments.
     pub(crate) fn args(&self) -> Vec<String> {
         let path = |name| self.path(name).to_str().unwrap().to_owned();
-        let tcti = format!("swtpm:host=127.0.0.1,port={}", self.port);
+        let tcti = format!("swtpm:host=127.0.0.1,port={}", self.ports.first);
         [
             "--tcti",
             &tcti,

@@ -126,3 +126,63 @@ impl BusySince {
         since.is_some_and(|since| since.elapsed() > limit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    const OPTIONS: PoolOptions = PoolOptions { queue: 1, hang_limit: Duration::from_secs(3600) };
+
+    #[tokio::test]
+    async fn each_thread_has_its_own_worker() {
+        let pool = Pool::start(OPTIONS, vec![1, 2]).unwrap();
+        let worker = pool.run(|worker| Ok(*worker)).await.unwrap();
+        assert!([1, 2].contains(&worker));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_not_begun_and_a_full_queue_is_retry() {
+        let pool = Arc::new(Pool::start(OPTIONS, vec![()]).unwrap());
+        let (begun, has_begun) = channel();
+        let (go, may_go) = channel::<()>();
+        let busy = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move {
+                let job = move |(): &mut ()| {
+                    begun.send(()).unwrap();
+                    may_go.recv().unwrap();
+                    Ok(())
+                };
+                pool.run(job).await
+            }
+        });
+        while has_begun.try_recv().is_err() {
+            tokio::task::yield_now().await;
+        }
+        let done = Arc::new(AtomicBool::new(false));
+        let mut waiting = Box::pin({
+            let done = Arc::clone(&done);
+            pool.run(move |()| {
+                done.store(true, Ordering::SeqCst);
+                Ok(())
+            })
+        });
+        // Polled once: it is in the queue, which is full now.
+        assert!(tokio::time::timeout(Duration::ZERO, &mut waiting).await.is_err());
+        assert_eq!(pool.run(|()| Ok(())).await.unwrap_err().kind, DeviceErrorKind::Retry);
+        drop(waiting);
+        go.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        for _ in 0..1000 {
+            // Behind the dropped one: when this is done, that one was passed over.
+            if pool.run(|()| Ok(())).await.is_ok() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert!(!done.load(Ordering::SeqCst));
+    }
+}
