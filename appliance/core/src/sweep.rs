@@ -1,5 +1,5 @@
 //! What has ended is removed, a slice at a time, beside the requests: tokens that have expired, and the records of mounts
-//! that are gone. Nothing depends on when: an expired token is refused at its use, and a mount that is gone cannot be
+//! that are gone; and a new term is added when it is time. Nothing depends on when: an expired token is refused at its use, and a mount that is gone cannot be
 //! asked.
 //!
 //! A mount to be emptied is a record in the system's view, `["doomed", <mount id>]`: the time of its removal, 8 bytes.
@@ -15,6 +15,8 @@ use strongroom_types::{Refusal, Timestamp};
 use crate::active::Active;
 use crate::fault::{self, barrier, damaged};
 use crate::log;
+use crate::perform::After;
+use crate::sys::rotate::Automatic;
 use crate::tokens::TokenRecord;
 
 /// Records looked at by one slice.
@@ -59,6 +61,7 @@ pub enum Swept {
 pub async fn sweep(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let tokens = expired_tokens(active).await?;
     let mounts = doomed_mounts(active).await?;
+    rotate_if_due(active).await?;
     Ok(if tokens == Swept::All && mounts == Swept::All { Swept::All } else { Swept::Some })
 }
 
@@ -131,6 +134,19 @@ fn is_over(reader: &Reader, key: &str, now: Timestamp) -> Result<bool, Refusal> 
     let Some(entry) = reader.get(&at).map_err(barrier)? else { return Ok(false) };
     let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
     Ok(record.ended || record.expires.is_some_and(|end| end <= now))
+}
+
+/// A new term, if the one in use is old or worn.
+async fn rotate_if_due(active: &Arc<Active>) -> Result<(), Refusal> {
+    let _alone = active.changes.lock().await;
+    let (snapshot, now) = (active.snapshot()?, active.now());
+    if !Automatic::is_due(&active.system.at(snapshot.clone()), active, now)? {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    let rotation = active.barrier.rotate(&*snapshot, now, &mut batch).map_err(barrier)?;
+    active.store.commit(batch).await.map_err(fault::store)?;
+    active.follow(vec![After::Rotated(rotation)])
 }
 
 /// The mark of a mount whose records are to go.

@@ -6,7 +6,7 @@ mod capabilities;
 mod internal;
 mod mounts;
 mod policies;
-mod rotate;
+pub mod rotate;
 mod seal;
 
 use serde_json::{Value, json};

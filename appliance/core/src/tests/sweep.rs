@@ -165,3 +165,27 @@ async fn what_the_log_has_synced_is_no_longer_kept() {
     running.await.unwrap();
     assert!(rig.core.is_sealed());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_term_is_followed_by_a_new_one() {
+    let rig = Rig::new().await;
+    let active = active(&rig);
+    let term = || active.barrier.key_status().term;
+    let set = |body: serde_json::Value| rig.put("sys/rotate/config", &rig.root, body);
+    for refused in [json!({"max_operations": 10}), json!({"interval": "1h"})] {
+        assert!(set(refused).await.is_err());
+    }
+    set(json!({"interval": "48h"})).await.unwrap();
+    assert_eq!(rig.get("sys/rotate/config", &rig.root).await.unwrap()["data"]["interval"], "48h0m0s");
+    rig.clock.advance(47 * 3600);
+    sweep_all(&active).await;
+    assert_eq!(term(), 1);
+    rig.clock.advance(3600);
+    sweep_all(&active).await;
+    sweep_all(&active).await;
+    assert_eq!(term(), 2);
+    set(json!({"enabled": false})).await.unwrap();
+    rig.clock.advance(48 * 3600);
+    sweep_all(&active).await;
+    assert_eq!(term(), 2);
+}
