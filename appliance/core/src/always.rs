@@ -1,7 +1,7 @@
 //! The few paths that are answered in every state: init, unseal, and how the appliance is.
 //!
-//! They need no token, have no envelope and no audit line, as Vault has it: they tell nothing secret, and while sealed
-//! there is no salt to write a line with. Init and unseal are in the server's own log.
+//! They need no token, have no envelope and no audit line, as Vault has it: they tell nothing secret, and while
+//! sealed there is no salt to write a line with. Init and unseal are in the server's own log.
 
 use std::sync::Arc;
 

@@ -62,8 +62,8 @@ impl From<Refusal> for StoreOrRefusal {
 
 /// Commits `batch` with its audit row and, now and then, the time.
 ///
-/// When space runs out, what only takes away is still committed. Its audit row would add something, so the log itself is
-/// synced first instead: either way no effect is without its line.
+/// When space runs out, what only takes away is still committed. Its audit row would add something, so the log
+/// itself is synced first instead: either way no effect is without its line.
 async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(), StoreOrRefusal> {
     let spare = batch.only_deletes().then(|| batch.clone());
     let mut batch = batch;

@@ -1,4 +1,5 @@
-//! Faults that are ours: the client sees "internal error", the server's log has the cause, once, where the answer leaves.
+//! Faults that are ours: the client sees "internal error", the server's log has the cause, once, where the answer
+//! leaves.
 
 use std::fmt::Display;
 

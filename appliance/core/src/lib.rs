@@ -2,16 +2,16 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`pipeline`] | the path of every request, on one screen |
-//! | [`stage`] | its checks: each makes the type that the next one takes |
-//! | [`perform`], [`commit`] | the handler's run, and the one batch that comes of it |
-//! | [`audit_trail`], [`outbox`] | the two lines of each request, and the row that outlives a power cut |
-//! | [`lifecycle`] | uninitialised, sealed, active: init, unseal, seal |
-//! | [`always`] | the few paths that are answered in every state |
-//! | [`active`] | everything that sealing takes away again: mounts, policies, tokens |
-//! | [`revocation`] | the end of tokens, and of what was theirs |
-//! | [`background`], [`sweep`] | what goes on beside the requests |
-//! | [`sys`], [`tokens`] | core's own routes |
+//! | `pipeline` | the path of every request, on one screen |
+//! | `stage` | its checks: each makes the type that the next one takes |
+//! | `perform`, `commit` | the handler's run, and the one batch that comes of it |
+//! | `audit_trail`, `outbox` | the two lines of each request, and the row that outlives a power cut |
+//! | `lifecycle` | uninitialised, sealed, active: init, unseal, seal |
+//! | `always` | the few paths that are answered in every state |
+//! | `active` | everything that sealing takes away again: mounts, policies, tokens |
+//! | `revocation` | the end of tokens, and of what was theirs |
+//! | `background`, `sweep` | what goes on beside the requests |
+//! | `sys`, `tokens` | core's own routes |
 //!
 //! Core names no engine and no device: both are parameters ([`Parts`]), as are time and randomness.
 
@@ -76,8 +76,8 @@ impl Core {
 
     /// Answers one request; `http` renders what comes back.
     ///
-    /// The future may be dropped at any time, as it is when a client goes away. What has been accepted by the audit log
-    /// by then is brought to its end all the same: see [`pipeline`].
+    /// The future may be dropped at any time, as it is when a client goes away. What has been accepted by the audit
+    /// log by then is brought to its end all the same: see `pipeline.rs`.
     pub async fn handle(self: &Arc<Self>, request: Request<Received>) -> Result<Reply, Refusal> {
         let answer = pipeline::handle(self, request).await;
         if self.switch.take_seal_wish() {

@@ -54,8 +54,8 @@ impl Outbox {
 
     /// Removes the rows whose lines are synced: of all tickets up to `synced`.
     ///
-    /// A row that is not removed, because the store refuses or this future is dropped, does no harm: after the next start
-    /// its line is found in the log.
+    /// A row that is not removed, because the store refuses or this future is dropped, does no harm: after the next
+    /// start its line is found in the log.
     pub async fn forget(&self, store: &Arc<dyn Store>, synced: u64) -> Result<(), Refusal> {
         let mut done = Vec::new();
         self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|ticket| {

@@ -128,8 +128,8 @@ pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, 
     }
 }
 
-/// Runs the handler on what is stored. The first attempt sees what the checks have seen, unless it had to wait; a later
-/// one sees what is stored by then, and is checked once more.
+/// Runs the handler on what is stored. The first attempt sees what the checks have seen, unless it had to wait; a
+/// later one sees what is stored by then, and is checked once more.
 pub async fn perform(
     active: &Arc<Active>,
     checked: &Result<Request<Authorized>, Refusal>,
@@ -235,8 +235,8 @@ fn lists_nothing(logical: &Logical) -> bool {
 
 /// Runs `work` to its end, also when the caller is dropped meanwhile.
 ///
-/// Most requests never wait, and are done here. One that does goes on as a task: dropping this future then only means that nobody reads the
-/// answer.
+/// Most requests never wait, and are done here. One that does goes on as a task: dropping this future then only
+/// means that nobody reads the answer.
 pub async fn finished<T: Send + 'static>(
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {

@@ -3,9 +3,10 @@
 //! Each step takes what only the step before can make (see [`crate::stage`]), so that a step which is left out does
 //! not compile. Nothing below commits: a handler returns an outcome, and [`commit`] makes it one atomic batch.
 //!
-//! A client that goes away drops this future at any point where it waits. Until the audit log has accepted the request that is
-//! harmless: nothing has happened. From there on the work is [`finished`] on a task of its own, because between the commit, what in
-//! memory follows from it, and the second line of the log nothing may be left out.
+//! A client that goes away drops this future at any point where it waits. Until the audit log has accepted the
+//! request that is harmless: nothing has happened. From there on the work is [`finished`] on a task of its own,
+//! because between the commit, what in memory follows from it, and the second line of the log nothing may be left
+//! out.
 
 use std::sync::Arc;
 
@@ -53,7 +54,8 @@ async fn check(
     Ok(trail.authorized(authorize(active, request)?))
 }
 
-/// Performs and commits; again, if what the handler had read was changed meanwhile. A refusal costs a use of the token, too.
+/// Performs and commits; again, if what the handler had read was changed meanwhile. A refusal costs a use of the
+/// token, too.
 async fn effect(
     active: &Arc<Active>,
     checked: Result<Request<Authorized>, Refusal>,

@@ -1,7 +1,7 @@
 //! The end of tokens: their records, their descendants', and what they kept in their cubbyholes.
 //!
-//! What fits into one batch goes in one. Else the token is marked as ended, which ends it for good, and falls due at once: the
-//! [sweep](crate::sweep) removes the rest, leaves first, a slice at a time.
+//! What fits into one batch goes in one. Else the token is marked as ended, which ends it for good, and falls due at
+//! once: the [sweep](crate::sweep) removes the rest, leaves first, a slice at a time.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
-//! What has ended is removed, a slice at a time, beside the requests: tokens that have expired, and the records of mounts
-//! that are gone; and a new term is added when it is time. Nothing depends on when: an expired token is refused at its use, and a mount that is gone cannot be
-//! asked.
+//! What has ended is removed, a slice at a time, beside the requests: tokens that have expired, and the records of
+//! mounts that are gone; and a new term is added when it is time. Nothing depends on when: an expired token is
+//! refused at its use, and a mount that is gone cannot be asked.
 //!
-//! A mount to be emptied is a record in the system's view, `["doomed", <mount id>]`: the time of its removal, 8 bytes.
+//! A mount to be emptied is a record in the system's view, `["doomed", <mount id>]`: the time of its removal, 8
+//! bytes.
 
 use std::sync::Arc;
 use std::time::Duration;

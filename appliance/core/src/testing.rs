@@ -1,4 +1,5 @@
-//! A whole appliance in memory, for tests: store, audit sink, clock and devices are at hand, and requests are one line.
+//! A whole appliance in memory, for tests: store, audit sink, clock and devices are at hand, and requests are one
+//! line.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

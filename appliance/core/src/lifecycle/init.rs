@@ -84,8 +84,8 @@ impl Core {
         Ok(Initialised { keys: shares_of(DAILY), recovery_keys: shares_of(BREAK_GLASS), root_token })
     }
 
-    /// Active where devices unseal, sealed where people do. What goes wrong here must not keep the shares from whoever
-    /// asked: they exist, and are shown only once.
+    /// Active where devices unseal, sealed where people do. What goes wrong here must not keep the shares from
+    /// whoever asked: they exist, and are shown only once.
     async fn begin(&self, barrier: Arc<Barrier>, table: &SlotTable) {
         if let SealWish::Groups { .. } = self.parts.seal {
             match self.activate(barrier.clone(), table).await {

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Three records stand in the store in clear, because they are needed before any key is there: the keyslot table
-//! (hostile bytes until the root key has opened; see [`strongroom_seal::table`]), the keyring (encrypted under the root
-//! key) and the cluster's name. Init writes them and everything else in one batch that demands their absence. If any of the three is there, the appliance counts as initialised: a
-//! damaged store is never initialised over.
+//! (hostile bytes until the root key has opened; see [`strongroom_seal::table`]), the keyring (encrypted under the
+//! root key) and the cluster's name. Init writes them and everything else in one batch that demands their absence.
+//! If any of the three is there, the appliance counts as initialised: a damaged store is never initialised over.
 
 mod init;
 mod unseal;

@@ -16,8 +16,8 @@ pub enum Admitted {
     Active(Arc<Active>, Request<Received>),
 }
 
-/// Refuses what has to wait until the appliance is initialised and unsealed. The body is not read. Vault's clients know one
-/// text for both.
+/// Refuses what has to wait until the appliance is initialised and unsealed. The body is not read. Vault's clients
+/// know one text for both.
 pub fn admit(core: &Core, request: Request<Received>) -> Result<Admitted, Refusal> {
     if always::serves(request.head.path.as_str()) {
         return Ok(Admitted::Always(request));

@@ -33,8 +33,8 @@ pub struct Read {
     _proof: Proof,
 }
 
-/// Reads the body. The connection is the only thing it waits for. Whoever may do nothing on the path is not told what is wrong
-/// with a body either: where nothing is mounted, nothing would be wrong with it.
+/// Reads the body. The connection is the only thing it waits for. Whoever may do nothing on the path is not told
+/// what is wrong with a body either: where nothing is mounted, nothing would be wrong with it.
 pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<Read>, Refusal> {
     let stage = &request.stage;
     let acl = stage.asker.as_ref().filter(|_| !stage.routed.target.unauthenticated()).map(|a| a.acl.clone());

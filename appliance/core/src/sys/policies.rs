@@ -177,8 +177,8 @@ fn find(scene: &Scene<'_>, name: &str) -> Result<Option<PolicyRecord>, Refusal> 
     record(&scene.active.system.at(scene.snapshot.clone()), name)
 }
 
-/// The name in the path. One that is not canonical yet is refused: access lists were asked about the path as it is, and a name
-/// that is trimmed only now would get past a `deny` on the trimmed one.
+/// The name in the path. One that is not canonical yet is refused: access lists were asked about the path as it is,
+/// and a name that is trimmed only now would get past a `deny` on the trimmed one.
 fn given_name(scene: &Scene<'_>) -> Result<String, Refusal> {
     let given = scene.request.stage.call.param("name");
     let name = PolicyName::parse(given).map_err(|error| Refusal::bad_request(error.to_string()))?;

@@ -1,7 +1,8 @@
 //! Revocation: a token takes its children with it.
 //!
-//! Whoever makes a child holds [`Tokens::family`] for reading until its commit, whoever revokes holds it for writing: so no
-//! child is born to a parent that is being removed, and a thousand births do not make each other run again.
+//! Whoever makes a child holds [`Tokens::family`] for reading until its commit, whoever revokes holds it for
+//! writing: so no child is born to a parent that is being removed, and a thousand births do not make each other run
+//! again.
 
 use strongroom_barrier::{Minute, Reader, Write};
 use strongroom_types::{Refusal, Timestamp};
@@ -52,7 +53,8 @@ impl Tokens {
         Ok(revoked)
     }
 
-    /// Removes as much of the tree below and with `key` as fits into one batch, leaves first: what is left is a tree still.
+    /// Removes as much of the tree below and with `key` as fits into one batch, leaves first: what is left is a tree
+    /// still.
     pub fn tree_slice(&self, reader: &Reader, key: &str) -> Result<Revoked, Refusal> {
         let mut revoked = Revoked::default();
         // From the root down to where we are: each with its children that have not been looked at.
