@@ -96,13 +96,13 @@ pub struct Automatic {
     v: u8,
     enabled: bool,
     max_operations: i64,
-    /// Seconds; 0 is never for age alone. `None` until somebody has said.
-    interval: Option<i64>,
+    /// Seconds; 0 is never for age alone.
+    interval: i64,
 }
 
 impl Default for Automatic {
     fn default() -> Self {
-        Self { v: 1, enabled: true, max_operations: MOST, interval: None }
+        Self { v: 1, enabled: true, max_operations: MOST, interval: 0 }
     }
 }
 
@@ -119,18 +119,18 @@ impl Automatic {
         let wish = Self::load(system)?;
         let status = active.barrier.key_status();
         let worn = i64::try_from(status.encryptions).is_ok_and(|used| used >= wish.max_operations);
-        let interval = wish.interval.filter(|interval| *interval > 0);
-        let old = interval.is_some_and(|interval| status.installed.plus_secs(interval) <= now);
+        let old = wish.interval > 0 && status.installed.plus_secs(wish.interval) <= now;
         Ok(wish.enabled && (worn || old))
     }
 }
 
 fn read_config(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let wish = Automatic::load(&scene.active.system.at(scene.snapshot.clone()))?;
-    // As Vault has it: the number 0 at first, and a text once it has been set.
-    let interval = wish
-        .interval
-        .map_or(Value::from(0), |secs| format_duration(secs.saturating_mul(1_000_000_000)).into());
+    // As Vault has it: the number 0 for never, else a text.
+    let interval = match wish.interval {
+        0 => Value::from(0),
+        secs => format_duration(secs.saturating_mul(1_000_000_000)).into(),
+    };
     Ok(Work::reply(Reply::data(json!({
         "enabled": wish.enabled,
         "max_operations": wish.max_operations,
@@ -154,7 +154,7 @@ fn write_config(scene: &Scene<'_>) -> Result<Work, Refusal> {
         if interval != 0 && interval < SHORTEST {
             return Err(Refusal::bad_request("interval must be greater or equal to 24h0m0s"));
         }
-        wish.interval = Some(interval);
+        wish.interval = interval;
     }
     wish.enabled = call.get(&ENABLED).unwrap_or(wish.enabled);
     let seen = system.get(&name()?).map_err(barrier)?;
