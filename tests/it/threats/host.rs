@@ -39,7 +39,10 @@ async fn cve_2025_6000_2026_5051_and_ghsa_j6wc_no_request_names_a_file_or_a_prog
     let gone = root.send("DELETE", "sys/audit/log", None).await.unwrap();
     assert_eq!((gone.status, errors(&gone.body).contains("configuration")), (400, true), "{}", gone.body);
     for (path, body) in [
-        ("sys/plugins/catalog/secret/x", json!({"command": "../../bin/sh", "sha256": "00", "args": ["-c", "id"]})),
+        (
+            "sys/plugins/catalog/secret/x",
+            json!({"command": "../../bin/sh", "sha256": "00", "args": ["-c", "id"]}),
+        ),
         ("sys/plugins/catalog/x", json!({"command": "sh"})),
         ("sys/mounts/x", json!({"type": "plugin", "plugin_name": "../../bin/sh"})),
         ("sys/mounts/x", json!({"type": "../kv"})),
@@ -84,7 +87,10 @@ async fn under_umask_0(folder: &Path) -> (Stopped, Client) {
         if let Ok(made) = client.send("PUT", "sys/init", Some(&wish)).await {
             let key = made.body["keys"][0].clone();
             client.token = made.body["root_token"].as_str().unwrap().to_owned();
-            assert_eq!(client.send("PUT", "sys/unseal", Some(&json!({ "key": key }))).await.unwrap().status, 200);
+            assert_eq!(
+                client.send("PUT", "sys/unseal", Some(&json!({ "key": key }))).await.unwrap().status,
+                200
+            );
             return (process, client);
         }
         let said = || fs::read_to_string(folder.join("log")).unwrap();
@@ -192,12 +198,26 @@ async fn cve_2021_45042_and_2023_3774_odd_input_is_stored_or_refused_and_ends_no
         json!({"versions": "1,2,,x"}),
         json!({"custom_metadata": {"k": "v".repeat(600)}}),
     ] {
-        for path in ["kv2/config", "kv2/data/odd", "kv2/metadata/odd", "kv2/delete/odd", "kv2/undelete/odd", "kv2/destroy/odd"] {
+        for path in [
+            "kv2/config",
+            "kv2/data/odd",
+            "kv2/metadata/odd",
+            "kv2/delete/odd",
+            "kv2/undelete/odd",
+            "kv2/destroy/odd",
+        ] {
             let answer = root.send("POST", path, Some(&options)).await.unwrap();
             assert!(answer.status < 500, "{path} {options}: {}", answer.body);
         }
     }
-    for query in ["version=-1", "version=9223372036854775808", "version=1e3", "version=", "list=true&after=%00", "depth=-5"] {
+    for query in [
+        "version=-1",
+        "version=9223372036854775808",
+        "version=1e3",
+        "version=",
+        "list=true&after=%00",
+        "depth=-5",
+    ] {
         for path in ["kv2/data/odd", "kv2/subkeys/odd", "kv2/metadata/odd", "kv2/metadata"] {
             let answer = root.send("GET", &format!("{path}?{query}"), None).await.unwrap();
             assert!(answer.status < 500, "{path}?{query}: {}", answer.body);

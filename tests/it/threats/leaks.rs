@@ -30,6 +30,9 @@ fn forms(secret: &str) -> Vec<String> {
     plain.into_iter().chain(inside).collect()
 }
 
+/// How every canary ends, so that a long log is looked through once and not once for each.
+const STEM: &str = "dEf7XqPlantedHere9kQzW";
+
 fn occurs(secret: &str, text: &str) -> bool {
     forms(secret).iter().any(|form| text.contains(form.as_str()))
 }
@@ -54,8 +57,18 @@ fn fields(document: &Value) -> Vec<(String, String, String)> {
     all
 }
 
-/// Names that errors repeat, because a person has to find the slip: the kind of an engine is no secret.
-const REPEATED: &[(&str, &str)] = &[("sys/mounts/kv2-x", "type")];
+/// What the audit log has in clear because it is for reading it: what the maker of a token notes down, and paths.
+const NOTES: &[&str] = &["meta", "path", "paths"];
+
+/// What errors repeat, because a person has to find the slip, and which is no secret: the kind of an engine, and the words of a
+/// policy (never its quoted texts).
+const REPEATED: &[(&str, &str)] = &[
+    ("sys/mounts/kv2-x", "type"),
+    ("sys/policies/acl/some", "policy"),
+    ("sys/policies/acl/some", "rules"),
+    ("sys/policy/some", "policy"),
+    ("sys/policy/some", "rules"),
+];
 
 async fn send(client: &mut Client, method: &str, path: &str, field: &str, value: &Value) -> Answer {
     if method == "GET" {
@@ -68,6 +81,7 @@ async fn send(client: &mut Client, method: &str, path: &str, field: &str, value:
     client.send_kind(method, path, kind, body.into_bytes()).await.unwrap()
 }
 
+/// Values only: the names of a body's keys stand in the log in clear, as Vault has it, and SECURITY.md says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2025_4166_2025_62513_and_2024_8365_no_field_of_any_route_leaks() {
     let server = Plain::start().await.unwrap();
@@ -79,29 +93,41 @@ async fn cve_2025_4166_2025_62513_and_2024_8365_no_field_of_any_route_leaks() {
     let document = root.send("GET", "sys/internal/specs/openapi", None).await.unwrap().body;
     let mut canaries = Vec::new();
     let mut seen = BTreeSet::new();
+    let mut number = 0;
     for (method, path, field) in fields(&document) {
         seen.insert(field.clone());
+        let is_repeated = REPEATED.contains(&(path.as_str(), field.as_str()));
+        let known = canaries.len();
         let mut canary = || {
-            let text = format!("Canary{:04}dEf7Xq", canaries.len());
+            number += 1;
+            let text = format!("Canary{number:05}{STEM}");
             canaries.push(text.clone());
             text
         };
         for value in [
             json!(canary()),
             json!([canary()]),
-            json!({ canary(): canary() }),
+            json!({ "key": canary() }),
             json!([[{ "deep": canary() }]]),
             json!({ "data": { "password": canary() } }),
             json!(format!("path \"{}\" {{", canary())),
             json!(format!("{}h", canary())),
         ] {
             let answer = send(&mut root, &method, &path, &field, &value).await;
-            let is_repeated = REPEATED.contains(&(path.as_str(), field.as_str()));
             if answer.status >= 400 && !is_repeated {
                 let body = answer.body.to_string();
                 let told = canaries.iter().rev().take(8).find(|canary| body.contains(canary.as_str()));
                 assert_eq!(told, None, "{method} {path} {field}={value}: {body}");
             }
+        }
+        if NOTES.contains(&field.as_str()) {
+            canaries.truncate(known);
+        }
+        if is_repeated {
+            // The quoted texts among them count all the same.
+            let quoted = canaries.get(known + 5).cloned();
+            canaries.truncate(known);
+            canaries.extend(quoted.filter(|_| field != "type"));
         }
     }
     for field in ["data", "policy", "policies", "id", "key", "token", "input", "options", "custom_metadata"] {
@@ -123,7 +149,19 @@ async fn cve_2025_4166_2025_62513_and_2024_8365_no_field_of_any_route_leaks() {
     }
     let small = ["One", "Two", "Cut", "Text", "Form", "Own"];
     canaries.extend(small.iter().enumerate().map(|(at, word)| format!("Canary{word}Qz8{}", at + 1)));
-    canaries.extend(["CanaryTwoQz82", "CanaryCutQz84", "CanaryTextQz85", "CanaryFormQz86", "CanaryFormQz87", "CanaryOwnQz88", "CanaryKeyQz89", "CanaryKeyQz90"].map(str::to_owned));
+    canaries.extend(
+        [
+            "CanaryTwoQz82",
+            "CanaryCutQz84",
+            "CanaryTextQz85",
+            "CanaryFormQz86",
+            "CanaryFormQz87",
+            "CanaryOwnQz88",
+            "CanaryKeyQz89",
+            "CanaryKeyQz90",
+        ]
+        .map(str::to_owned),
+    );
     for path in ["kv1/x", "kv2/data/x", "cubbyhole/x"] {
         assert_eq!(root.send("GET", path, None).await.unwrap().status, 200, "{path}");
     }
@@ -132,14 +170,22 @@ async fn cve_2025_4166_2025_62513_and_2024_8365_no_field_of_any_route_leaks() {
 
     let (audit, log) = (server.audit_log(), server.log());
     assert!(audit.lines().count() > 2 * canaries.len() / 3, "the log is too short to be whole");
-    // Policies that were refused, values of the wrong type, names of tokens: whatever was in a body is hashed.
-    let leaked: Vec<&String> =
-        canaries.iter().filter(|canary| occurs(canary, &log) || audit.contains(canary.as_str())).collect();
-    let lines: Vec<&str> =
-        audit.lines().filter(|line| leaked.iter().any(|canary| line.contains(canary.as_str()))).take(3).collect();
-    assert!(leaked.is_empty(), "{leaked:?}\n{}\n{log}", lines.join("\n"));
-    let other: Vec<&String> = canaries.iter().filter(|canary| occurs(canary, &audit)).collect();
-    assert!(other.is_empty(), "{other:?} stand in the audit log in another form");
+    let numbered: BTreeSet<&str> = canaries.iter().map(String::as_str).collect();
+    let ends = audit.match_indices(STEM).map(|(at, _)| at);
+    let found: BTreeSet<&str> = ends
+        .filter_map(|at| audit.get(at.checked_sub(11)?..at + STEM.len()))
+        .filter(|text| numbered.contains(text))
+        .chain(
+            canaries.iter().filter(|text| !text.ends_with(STEM) && occurs(text, &audit)).map(String::as_str),
+        )
+        .collect();
+    let first = found.iter().next().and_then(|text| audit.lines().find(|line| line.contains(text)));
+    assert!(found.is_empty(), "{found:?} in the audit log: {first:?}");
+    let hidden: Vec<String> =
+        forms(STEM).into_iter().skip(1).filter(|form| audit.contains(form.as_str())).collect();
+    assert!(hidden.is_empty(), "canaries stand in the audit log as {hidden:?}");
+    let told: Vec<&String> = canaries.iter().filter(|canary| occurs(canary, &log)).collect();
+    assert!(told.is_empty(), "{told:?} in the server's log:\n{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,7 +198,10 @@ async fn cve_2024_8365_tokens_and_accessors_are_hashed_wherever_they_are() {
     let mut client = server.client();
     client.token = String::new();
     let bearer = format!("Bearer {own}");
-    client.send_raw("GET", "auth/token/lookup-self", &[("Authorization", &bearer)], Vec::new()).await.unwrap();
+    client
+        .send_raw("GET", "auth/token/lookup-self", &[("Authorization", &bearer)], Vec::new())
+        .await
+        .unwrap();
     client.token = own.to_owned();
     client.send("GET", "auth/token/lookup-self", None).await.unwrap();
     client.send("GET", "sys/mounts", None).await.unwrap();
@@ -218,7 +267,8 @@ async fn cve_2026_46358_and_c21_the_log_is_complete() {
         }
     }
     let log = server.audit_log();
-    let lines: Vec<Value> = log.lines().skip(before).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> =
+        log.lines().skip(before).map(|line| serde_json::from_str(line).unwrap()).collect();
     for kind in ["request", "response"] {
         assert_eq!(lines.iter().filter(|line| line["type"] == kind).count(), asked, "lines of type {kind}");
     }

@@ -10,7 +10,6 @@ mod strangers;
 mod tokens;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use strongroom_tests::Client;
@@ -75,13 +74,4 @@ async fn ask(
     .await;
     let status = whole.get(9..12).and_then(|code| code.parse().ok()).unwrap_or(0);
     (status, whole)
-}
-
-/// Asks until `answer` is as it should be: for what comes a moment later.
-async fn until(client: &mut Client, path: &str, status: u16) {
-    let end = std::time::Instant::now() + PATIENCE;
-    while client.send("GET", path, None).await.unwrap().status != status {
-        assert!(std::time::Instant::now() < end, "{path} does not come to {status}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -175,10 +175,21 @@ async fn cve_2026_89322_and_ghsa_fg5x_a_deny_holds_for_every_spelling_of_the_nam
     let body = json!({"policy": "path \"*\" { capabilities = [\"sudo\", \"update\"] }"});
     for place in ["sys/policies/acl", "sys/policy"] {
         for name in [
-            "admin", "Admin", "ADMIN", "aDmIn", "%61dmin", "%41DMIN", "admin%20", "%20admin", "Admin%20", "admin%c2%a0",
+            "admin",
+            "Admin",
+            "ADMIN",
+            "aDmIn",
+            "%61dmin",
+            "%41DMIN",
+            "admin%20",
+            "%20admin",
+            "Admin%20",
+            "admin%c2%a0",
         ] {
             let path = format!("{place}/{name}");
-            for (method, body) in [("GET", None), ("PUT", Some(&body)), ("POST", Some(&body)), ("DELETE", None)] {
+            for (method, body) in
+                [("GET", None), ("PUT", Some(&body)), ("POST", Some(&body)), ("DELETE", None)]
+            {
                 let answer = client.send(method, &path, body).await.unwrap();
                 assert!(answer.status == 403 || answer.status == 400, "{method} {path}: {}", answer.status);
                 assert!(!answer.body.to_string().contains("original"), "{method} {path}: {}", answer.body);
@@ -197,9 +208,30 @@ async fn cve_2026_89322_and_ghsa_fg5x_a_deny_holds_for_every_spelling_of_the_nam
 
 /// Spellings that are the reserved name itself once they are canonical, and look-alikes that must gain nothing.
 const ROOTS: &[&str] = &[
-    "root", "Root", "ROOT", "rOoT", "rooT", " root", "root ", "\troot", "root\n", "\u{a0}root", "root\u{3000}",
-    " Root ", "ro\u{200b}ot", "\u{feff}root", "root\0", "ｒｏｏｔ", "rооt", "%72oot", "root.", "default,root",
-    "default, Root", "root/", "../root", "\"root\"",
+    "root",
+    "Root",
+    "ROOT",
+    "rOoT",
+    "rooT",
+    " root",
+    "root ",
+    "\troot",
+    "root\n",
+    "\u{a0}root",
+    "root\u{3000}",
+    " Root ",
+    "ro\u{200b}ot",
+    "\u{feff}root",
+    "root\0",
+    "ｒｏｏｔ",
+    "rооt",
+    "%72oot",
+    "root.",
+    "default,root",
+    "default, Root",
+    "root/",
+    "../root",
+    "\"root\"",
 ];
 
 /// The endpoints that take the name of a policy for somebody, by their documentation. A new one has to come into the test
@@ -235,13 +267,19 @@ async fn cve_2025_5999_and_64761_no_spelling_of_root_makes_a_root_token() {
                 }
                 let token = made.body["auth"]["client_token"].as_str().unwrap();
                 let mut made = Client::plain(server.address, token);
-                assert_eq!(made.send("GET", "sys/policies/acl/maker", None).await.unwrap().status, 403, "{wish}");
+                assert_eq!(
+                    made.send("GET", "sys/policies/acl/maker", None).await.unwrap().status,
+                    403,
+                    "{wish}"
+                );
             }
         }
     }
     // Nor can the policies themselves be touched.
     let body = json!({"policy": "path \"*\" { capabilities = [\"read\"] }"});
-    for spelling in ["root", "Root", "ROOT", "%72oot", "root%20", "%20ROOT", "response-wrapping", "Response-Wrapping"] {
+    for spelling in
+        ["root", "Root", "ROOT", "%72oot", "root%20", "%20ROOT", "response-wrapping", "Response-Wrapping"]
+    {
         for place in ["sys/policies/acl", "sys/policy"] {
             for (method, body) in [("PUT", Some(&body)), ("DELETE", None)] {
                 let answer = root.send(method, &format!("{place}/{spelling}"), body).await.unwrap();
@@ -251,7 +289,11 @@ async fn cve_2025_5999_and_64761_no_spelling_of_root_makes_a_root_token() {
     }
     for spelling in ["default", "Default", "DEFAULT", "d%65fault"] {
         let answer = root.send("DELETE", &format!("sys/policies/acl/{spelling}"), None).await.unwrap();
-        assert_eq!((answer.status, errors(&answer.body).as_str()), (400, "cannot delete default policy"), "{spelling}");
+        assert_eq!(
+            (answer.status, errors(&answer.body).as_str()),
+            (400, "cannot delete default policy"),
+            "{spelling}"
+        );
     }
 }
 
@@ -300,8 +342,20 @@ async fn c2_what_is_spelt_otherwise_is_another_mount_and_inherits_nothing() {
     let mut root = server.client();
     let kind = json!({"type": "kv", "options": {"version": "2"}});
     for taken in [
-        "secret", "secret/", "secret/data", "sys", "sys/", "sys/x", "auth", "auth/token", "identity", "cubbyhole",
-        "cubbyhole/x", "audit", "s%79s", "secre%74",
+        "secret",
+        "secret/",
+        "secret/data",
+        "sys",
+        "sys/",
+        "sys/x",
+        "auth",
+        "auth/token",
+        "identity",
+        "cubbyhole",
+        "cubbyhole/x",
+        "audit",
+        "s%79s",
+        "secre%74",
     ] {
         let made = root.send("POST", &format!("sys/mounts/{taken}"), Some(&kind)).await.unwrap();
         assert!((400..500).contains(&made.status), "{taken}: {} {}", made.status, made.body);
@@ -324,7 +378,8 @@ async fn c2_what_is_spelt_otherwise_is_another_mount_and_inherits_nothing() {
 async fn c3_what_capabilities_tell_is_what_is_enforced() {
     let (server, mut client) = with_a_secret().await;
     for (path, allowed) in [("secret/data/private/x", false), ("secret/data/open/x", true)] {
-        let told = client.send("POST", "sys/capabilities-self", Some(&json!({ "paths": [path] }))).await.unwrap();
+        let told =
+            client.send("POST", "sys/capabilities-self", Some(&json!({ "paths": [path] }))).await.unwrap();
         let told: &Value = &told.body["data"]["capabilities"];
         assert_eq!(told == &json!(["deny"]), !allowed, "{path}: {told}");
         let status = client.send("GET", path, None).await.unwrap().status;

@@ -58,7 +58,11 @@ async fn c5_what_needs_no_token_is_known_and_nothing_else_is_answered() {
                 continue;
             }
             let answer = nobody.send(&method, &path, Some(&json!({}))).await.unwrap();
-            assert_eq!((answer.status, errors(&answer.body).as_str()), (403, "permission denied"), "{method} {path}");
+            assert_eq!(
+                (answer.status, errors(&answer.body).as_str()),
+                (403, "permission denied"),
+                "{method} {path}"
+            );
         }
     }
     // Still there, and nothing was done.
@@ -101,7 +105,8 @@ async fn cve_2020_25594_what_is_mounted_is_not_told() {
     let server = DevServer::start().await.unwrap();
     server.client().send("POST", "sys/mounts/hidden", Some(&json!({"type": "kv"}))).await.unwrap();
     server.client().send("POST", "hidden/x", Some(&json!({"a": "b"}))).await.unwrap();
-    let powerless = holding(&server, "powerless", "path \"nothing/at/all\" { capabilities = [\"read\"] }").await;
+    let powerless =
+        holding(&server, "powerless", "path \"nothing/at/all\" { capabilities = [\"read\"] }").await;
     for token in ["", "made-up", "hvs.0000000000000000000000000000000000000000", &powerless.token] {
         for method in ["GET", "LIST", "POST", "PUT", "PATCH", "DELETE", "SCAN"] {
             let absent = shape(&server, method, "absent/x", token).await;
@@ -124,11 +129,21 @@ async fn cve_2020_25594_what_is_mounted_is_not_told() {
                 "cubbyhole/x",
                 "identity/entity",
             ] {
-                assert_eq!(shape(&server, method, path, token).await, absent, "{method} {path}, token {token:?}");
+                assert_eq!(
+                    shape(&server, method, path, token).await,
+                    absent,
+                    "{method} {path}, token {token:?}"
+                );
             }
             // Nor does a body that is wrong for what is there tell that it is.
             for body in ["", "no JSON", "[]", r#"{"data": 1}"#, r#"{"type": {}}"#] {
-                for path in ["secret/data/x", "hidden/x", "sys/mounts/absent", "sys/policies/acl/x", "auth/token/create"] {
+                for path in [
+                    "secret/data/x",
+                    "hidden/x",
+                    "sys/mounts/absent",
+                    "sys/policies/acl/x",
+                    "auth/token/create",
+                ] {
                     let target = format!("/v1/{path}?version=x&limit=y");
                     let (status, whole) = ask(server.address, method, &target, token, "", body).await;
                     assert_eq!(status, 403, "{method} {path} {body:?}, token {token:?}: {whole}");
@@ -165,11 +180,15 @@ async fn cve_2025_12044_and_6203_a_body_is_not_read_before_the_token_is_known() 
     for path in ["sys/unseal", "sys/init"] {
         let deep = format!("{}1{}", "{\"a\":".repeat(5000), "}".repeat(5000));
         let wide = format!("{{\"key\":[{}1]}}", "1,".repeat(30_000));
-        for (body, most) in [(deep, 413), (wide, 413), (format!("{{\"key\":\"{}\"}}", "a".repeat(70_000)), 413)] {
+        for (body, most) in
+            [(deep, 413), (wide, 413), (format!("{{\"key\":\"{}\"}}", "a".repeat(70_000)), 413)]
+        {
             let answer = nobody.send_raw("PUT", path, &[], body.into_bytes()).await.unwrap();
             assert!(answer.status == most || answer.status == 400, "{path}: {}", answer.status);
         }
-        let head = format!("PUT /v1/{path} HTTP/1.1\r\nHost: v\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n");
+        let head = format!(
+            "PUT /v1/{path} HTTP/1.1\r\nHost: v\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n"
+        );
         assert!(raw(server.address, head).await.starts_with("HTTP/1.1 413"), "{path}");
     }
 }
@@ -190,11 +209,13 @@ async fn cve_2023_6337_and_2024_8185_nobody_makes_the_server_grow() {
         for number in from..from + count {
             nobody.token = format!("hvs.{number:040}");
             let headers = [("X-Vault-Namespace", format!("ns{number}"))];
-            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let headers: Vec<(&str, &str)> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let path = format!("mount{number}/role{number}?x={number}");
             assert_eq!(nobody.send_raw("POST", &path, &headers, b"{}".to_vec()).await.unwrap().status, 403);
             if number % 10 == 0 {
-                let answer = nobody.send_raw("PUT", "sys/unseal", &[], bomb.clone().into_bytes()).await.unwrap();
+                let answer =
+                    nobody.send_raw("PUT", "sys/unseal", &[], bomb.clone().into_bytes()).await.unwrap();
                 assert!(answer.status < 500, "{}", answer.status);
             }
         }
@@ -231,28 +252,39 @@ async fn cve_2025_4656_and_2026_5807_nobody_starts_or_cancels_a_ceremony() {
 async fn c5_what_is_not_built_is_not_there() {
     let server = DevServer::start().await.unwrap();
     for path in [
-        "sys/raw/core/keyring",                   // CVE-2025-62705
-        "sys/plugins/catalog/secret/x",           // CVE-2026-105816, GHSA-j6wc, CVE-2026-115366
-        "sys/plugins/reload/backend",             //
-        "sys/storage/raft/bootstrap/answer",      // CVE-2024-8185
-        "sys/storage/raft/remove-peer",           // CVE-2021-3282
-        "sys/storage/raft/snapshot",              //
-        "sys/config/cors",                        //
-        "sys/pprof/heap",                         //
-        "sys/monitor",                            //
-        "sys/internal/inspect/router/root",       //
-        "sys/wrapping/unwrap",                    //
-        "sys/leases/lookup",                      // CVE-2026-45808
-        "sys/tools/hash",                         //
-        "identity/entity",                        // CVE-2024-9180
-        "auth/userpass/login/x",                  // CVE-2025-6004
+        "sys/raw/core/keyring",              // CVE-2025-62705
+        "sys/plugins/catalog/secret/x",      // CVE-2026-105816, GHSA-j6wc, CVE-2026-115366
+        "sys/plugins/reload/backend",        //
+        "sys/storage/raft/bootstrap/answer", // CVE-2024-8185
+        "sys/storage/raft/remove-peer",      // CVE-2021-3282
+        "sys/storage/raft/snapshot",         //
+        "sys/config/cors",                   //
+        "sys/pprof/heap",                    //
+        "sys/monitor",                       //
+        "sys/internal/inspect/router/root",  //
+        "sys/wrapping/unwrap",               //
+        "sys/leases/lookup",                 // CVE-2026-45808
+        "sys/tools/hash",                    //
+        "identity/entity",                   // CVE-2024-9180
+        "auth/userpass/login/x",             // CVE-2025-6004
     ] {
         for method in ["GET", "PUT", "POST", "DELETE", "LIST"] {
-            let (status, whole) = ask(server.address, method, &format!("/v1/{path}"), DEV_ROOT, "", "{}").await;
+            let (status, whole) =
+                ask(server.address, method, &format!("/v1/{path}"), DEV_ROOT, "", "{}").await;
             assert_eq!(status, 404, "{method} {path}: {whole}");
         }
     }
-    for target in ["/", "/ui/", "/v1", "/v2/sys/health", "/metrics", "/debug/pprof/", "/v1/../ui", "*", "/agent/v1/quit"] {
+    for target in [
+        "/",
+        "/ui/",
+        "/v1",
+        "/v2/sys/health",
+        "/metrics",
+        "/debug/pprof/",
+        "/v1/../ui",
+        "*",
+        "/agent/v1/quit",
+    ] {
         let (status, whole) = ask(server.address, "GET", target, DEV_ROOT, "", "").await;
         assert!(status == 404 || status == 400, "{target}: {whole}");
     }
@@ -309,7 +341,8 @@ async fn c22_heads_that_are_too_much_or_mean_two_things_are_refused_by_the_whole
     assert_eq!(ask(server.address, "GET", &target, DEV_ROOT, "", "").await.0, 400);
 
     // A second request hidden in the body of the first is never answered.
-    let hidden = format!("DELETE /v1/sys/mounts/secret HTTP/1.1\r\nHost: v\r\nX-Vault-Token: {DEV_ROOT}\r\n\r\n");
+    let hidden =
+        format!("DELETE /v1/sys/mounts/secret HTTP/1.1\r\nHost: v\r\nX-Vault-Token: {DEV_ROOT}\r\n\r\n");
     for framing in [
         format!("Content-Length: {}\r\nTransfer-Encoding: chunked\r\n", hidden.len() + 5),
         format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n", hidden.len() + 5),

@@ -13,7 +13,8 @@ use super::{holding, policy, token};
 #[tokio::test(flavor = "multi_thread")]
 async fn c14_an_accessor_and_a_piece_of_a_token_are_no_token() {
     let server = DevServer::start().await.unwrap();
-    let made = server.client().send("POST", "auth/token/create", Some(&json!({"policies": ["default"]}))).await;
+    let made =
+        server.client().send("POST", "auth/token/create", Some(&json!({"policies": ["default"]}))).await;
     let auth = made.unwrap().body["auth"].clone();
     let (own, accessor) = (auth["client_token"].as_str().unwrap(), auth["accessor"].as_str().unwrap());
     let folded = own.to_uppercase();
@@ -37,7 +38,10 @@ async fn c14_an_accessor_and_a_piece_of_a_token_are_no_token() {
     let mut client = Client::plain(server.address, own);
     assert_eq!(client.send("GET", "auth/token/lookup-self", None).await.unwrap().status, 200);
     // Nor does an accessor give the token back.
-    let seen = server.client().send("POST", "auth/token/lookup-accessor", Some(&json!({ "accessor": accessor }))).await;
+    let seen = server
+        .client()
+        .send("POST", "auth/token/lookup-accessor", Some(&json!({ "accessor": accessor })))
+        .await;
     let seen = seen.unwrap();
     assert!(seen.status == 200 && !seen.body.to_string().contains(own), "{}", seen.body);
 }
@@ -61,7 +65,8 @@ async fn c17_a_revoked_token_and_all_its_children_are_useless_at_once() {
         let own = parent.send("GET", "auth/token/lookup-self", None).await.unwrap();
         // Without the default policy it may not even do that.
         assert_eq!(own.status, 403);
-        let seen = root.send("POST", "auth/token/lookup", Some(&json!({ "token": parent.token }))).await.unwrap();
+        let seen =
+            root.send("POST", "auth/token/lookup", Some(&json!({ "token": parent.token }))).await.unwrap();
         let accessor = seen.body["data"]["accessor"].clone();
         let answer = match way {
             "revoke" => root.send("POST", "auth/token/revoke", Some(&json!({ "token": parent.token }))).await,
@@ -69,7 +74,12 @@ async fn c17_a_revoked_token_and_all_its_children_are_useless_at_once() {
                 root.send("POST", "auth/token/revoke-accessor", Some(&json!({ "accessor": accessor }))).await
             }
             _ => {
-                policy(&mut root, "parent", &format!("{text}\npath \"auth/token/revoke-self\" {{ capabilities = [\"update\"] }}")).await;
+                policy(
+                    &mut root,
+                    "parent",
+                    &format!("{text}\npath \"auth/token/revoke-self\" {{ capabilities = [\"update\"] }}"),
+                )
+                .await;
                 parent.send("POST", "auth/token/revoke-self", None).await
             }
         };
@@ -87,7 +97,10 @@ async fn c17_a_token_revoked_while_its_body_is_on_the_way_is_none() {
     let mut root = server.client();
     let body = r#"{"data":{"v":"too late"}}"#;
     for change in ["revoke", "policy"] {
-        let own = holding(&server, "late", "path \"secret/data/late\" { capabilities = [\"create\", \"update\"] }").await.token;
+        let own =
+            holding(&server, "late", "path \"secret/data/late\" { capabilities = [\"create\", \"update\"] }")
+                .await
+                .token;
         let mut slow = TcpStream::connect(server.address).await.unwrap();
         let head = format!(
             "POST /v1/secret/data/late HTTP/1.1\r\nHost: v\r\nConnection: close\r\nX-Vault-Token: {own}\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
@@ -107,14 +120,23 @@ async fn c17_a_token_revoked_while_its_body_is_on_the_way_is_none() {
         let mut answer = String::new();
         tokio::time::timeout(PATIENCE, slow.read_to_string(&mut answer)).await.unwrap().unwrap();
         assert!(answer.starts_with("HTTP/1.1 403"), "{change}: {answer}");
-        assert_eq!(root.send("GET", "secret/data/late", None).await.unwrap().status, 404, "{change} had an effect");
+        assert_eq!(
+            root.send("GET", "secret/data/late", None).await.unwrap().status,
+            404,
+            "{change} had an effect"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c8_uses_are_exact_whatever_is_asked_with_them() {
     let server = DevServer::start().await.unwrap();
-    policy(&mut server.client(), "some", "path \"secret/data/*\" { capabilities = [\"read\", \"create\", \"update\"] }").await;
+    policy(
+        &mut server.client(),
+        "some",
+        "path \"secret/data/*\" { capabilities = [\"read\", \"create\", \"update\"] }",
+    )
+    .await;
     for round in 0..3 {
         let own = token(&mut server.client(), json!({"policies": ["some"], "num_uses": 20})).await;
         let asked = (0..60).map(|number| {
@@ -122,7 +144,15 @@ async fn c8_uses_are_exact_whatever_is_asked_with_them() {
             tokio::spawn(async move {
                 let answer = match number % 3 {
                     0 => client.send("GET", "secret/data/absent", None).await,
-                    1 => client.send("POST", &format!("secret/data/r{round}-{number}"), Some(&json!({"data": {}}))).await,
+                    1 => {
+                        client
+                            .send(
+                                "POST",
+                                &format!("secret/data/r{round}-{number}"),
+                                Some(&json!({"data": {}})),
+                            )
+                            .await
+                    }
                     // Refused by the policy: that costs a use, too.
                     _ => client.send("GET", "sys/mounts", None).await,
                 };
@@ -136,7 +166,10 @@ async fn c8_uses_are_exact_whatever_is_asked_with_them() {
             used += one.await.unwrap();
         }
         assert_eq!(used, 20);
-        assert_eq!(Client::plain(server.address, &own).send("GET", "secret/data/absent", None).await.unwrap().status, 403);
+        assert_eq!(
+            Client::plain(server.address, &own).send("GET", "secret/data/absent", None).await.unwrap().status,
+            403
+        );
     }
 }
 
@@ -151,7 +184,9 @@ async fn c16_what_one_token_keeps_no_other_sees() {
     let child = token(&mut root, json!({"policies": ["default"]})).await;
     for other in [DEV_ROOT.to_owned(), child] {
         let mut other = Client::plain(server.address, &other);
-        for (method, path) in [("GET", "cubbyhole/a/b"), ("LIST", "cubbyhole"), ("LIST", "cubbyhole/a"), ("SCAN", "cubbyhole")] {
+        for (method, path) in
+            [("GET", "cubbyhole/a/b"), ("LIST", "cubbyhole"), ("LIST", "cubbyhole/a"), ("SCAN", "cubbyhole")]
+        {
             let answer = other.send(method, path, None).await.unwrap();
             assert!((400..500).contains(&answer.status), "{method} {path}: {}", answer.body);
         }
@@ -197,7 +232,8 @@ async fn cve_2020_12757_and_2021_32923_no_wish_makes_a_token_immortal() {
         let mut wish = wish;
         wish["policies"] = json!(["default"]);
         let made = root.send("POST", "auth/token/create", Some(&wish)).await.unwrap();
-        let given = made.body["auth"]["lease_duration"].as_i64().unwrap_or_else(|| panic!("{wish}: {}", made.body));
+        let given =
+            made.body["auth"]["lease_duration"].as_i64().unwrap_or_else(|| panic!("{wish}: {}", made.body));
         assert!((1..=most).contains(&given), "{wish} gives {given}");
         let own = made.body["auth"]["client_token"].as_str().unwrap();
         let seen = root.send("POST", "auth/token/lookup", Some(&json!({ "token": own }))).await.unwrap();
@@ -230,7 +266,14 @@ async fn c9_a_token_whose_time_ends_while_the_server_is_down_stays_dead() {
     let mut root = server.client();
     let short = token(&mut root, json!({"policies": ["default"], "ttl": "2s"})).await;
     let long = token(&mut root, json!({"policies": ["default"], "ttl": "1h"})).await;
-    assert_eq!(Client::plain(server.address, &short).send("GET", "auth/token/lookup-self", None).await.unwrap().status, 200);
+    assert_eq!(
+        Client::plain(server.address, &short)
+            .send("GET", "auth/token/lookup-self", None)
+            .await
+            .unwrap()
+            .status,
+        200
+    );
     server.kill();
     tokio::time::sleep(Duration::from_secs(3)).await;
     server.run().await.unwrap();
@@ -278,7 +321,11 @@ async fn cve_2026_46405_and_2024_9180_a_refused_request_leaves_no_token_and_no_c
             ("auth/token/create", json!({"entity_alias": "x"}), 400),
             ("auth/token/renew", json!({"token": "none"}), 400),
             ("auth/token/revoke-orphan", json!({"token": DEV_ROOT}), 400),
-            ("sys/policies/acl/maker", json!({"policy": "path \"*\" { capabilities = [\"everything\"] }"}), 400),
+            (
+                "sys/policies/acl/maker",
+                json!({"policy": "path \"*\" { capabilities = [\"everything\"] }"}),
+                400,
+            ),
             ("sys/policies/acl/maker", json!({"policy": "path \"*\" { capabilities = [\"sudo\"] } }"}), 400),
             ("sys/mounts/x", json!({"type": "nothing"}), 400),
             ("sys/mounts/x", json!({"type": "kv", "options": {"version": "3"}}), 400),
