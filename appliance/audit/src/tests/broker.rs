@@ -118,6 +118,23 @@ fn every_sink_has_its_own_salt_and_the_hash_can_be_asked_for() {
 }
 
 #[test]
+fn cve_2024_0831_raw_values_stand_in_the_raw_sink_only() {
+    let (raw, hashed) = (sink(), sink());
+    let config = |name: &str, sink: &Arc<MemorySink>, log_raw| SinkConfig {
+        log_raw,
+        ..SinkConfig::new(name, sink.clone())
+    };
+    let sinks = vec![(config("raw", &raw, true), salt(1)), (config("hashed", &hashed, false), salt(2))];
+    let broker = Broker::new(sinks, clock(), 1);
+    let asked = Asked::new(1, json!({"k": "canary"}));
+    let audited = broker.before(&asked.event()).unwrap();
+    empty(&broker, &audited, &asked.event()).unwrap();
+    assert!(raw.lines().concat().contains("canary"));
+    assert_eq!(hashed.lines().len(), 2);
+    assert!(!hashed.lines().concat().contains("canary"));
+}
+
+#[test]
 fn tickets_ascend_also_over_refusals() {
     let a = sink();
     let config = SinkConfig::new("a", a.clone());
