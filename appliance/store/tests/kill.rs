@@ -61,7 +61,7 @@ fn start_and_kill(path: &Path, random: &mut Random, acknowledged: &mut [u64]) ->
         .spawn()
         .unwrap();
     let said = BufReader::new(child.stdout.take().unwrap());
-    let (first, heard) = mpsc::channel();
+    let (tell, heard) = mpsc::channel();
     let reader = std::thread::spawn(move || {
         let mut steps = Vec::new();
         for line in said.lines() {
@@ -70,17 +70,20 @@ fn start_and_kill(path: &Path, random: &mut Random, acknowledged: &mut [u64]) ->
             let Some((_, step)) = line.split_once("ack ") else { continue };
             let (id, step) = step.split_once(' ').unwrap();
             steps.push((id.parse::<usize>().unwrap(), step.parse::<u64>().unwrap()));
-            // Nobody listens after the first.
-            let _ = first.send(());
+            // Nobody listens once the process is to die.
+            let _ = tell.send(());
         }
         steps
     });
-    // One of four dies while it starts and opens, the others under load.
+    // One of four dies while it starts and opens, the others under load: after so many steps, so that a slow disk makes
+    // the test longer and not weaker, and a little later, so that it is at any point of a commit.
     if random.below(4) == 0 {
         std::thread::sleep(Duration::from_micros(random.below(20_000)));
     } else {
-        heard.recv_timeout(Duration::from_secs(60)).expect("the process did not get to its first step");
-        std::thread::sleep(Duration::from_micros(random.below(25_000)));
+        for _ in 0..=random.below(40) {
+            heard.recv_timeout(Duration::from_secs(60)).expect("the process makes no steps");
+        }
+        std::thread::sleep(Duration::from_micros(random.below(3000)));
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -117,5 +120,4 @@ fn acknowledged_writes_survive_sigkill() {
         }
     }
     println!("{KILLS} kills, {steps} acknowledged steps");
-    assert!(steps > 1000, "no load: {steps} steps");
 }
