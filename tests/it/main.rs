@@ -19,4 +19,5 @@ mod faults;
 mod first_secret;
 mod fuzz;
 mod golden;
+mod security_md;
 mod threats;
