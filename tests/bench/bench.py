@@ -230,7 +230,7 @@ def main():
         with urllib.request.urlopen(urllib.request.Request(daemon.url + "/v1/secret/data/bench/7", headers={"X-Vault-Token": daemon.token}), context=daemon.context) as reply:
             size = len(reply.read())
         port = free_port()
-        bare = subprocess.Popen([options.bare, f"127.0.0.1:{port}", cert, key, str(size)], stderr=subprocess.DEVNULL)
+        bare = subprocess.Popen([options.bare, cert, key, f"127.0.0.1:{port}", str(size)], stderr=subprocess.DEVNULL)
         time.sleep(0.5)
         table(daemon, f"https://127.0.0.1:{port}/", options, folder)
         print(f"memory after the load: {daemon.memory():.0f} MiB")
