@@ -22,7 +22,7 @@ use crate::say;
 const USAGE: &str = "Usage: strongroom supervise -config=FILE
 
   Starts the programs that FILE lists, in order, and again what dies. SIGTERM stops them all, the last one
-  first; SIGHUP is handed on to those with reload = true.
+  first, and SIGQUIT does so as a failure; SIGHUP is handed on to those with reload = true.
 
     program \"hsm-bridge\" {
       command     = [\"/usr/libexec/strongroom/hsm-bridge\", \"…\"]

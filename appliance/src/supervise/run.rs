@@ -17,7 +17,7 @@ use crate::say;
 /// How often readiness is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a program has to become ready before the next one is started all the same.
-const READY_WITHIN: Duration = Duration::from_secs(15);
+const READY_WITHIN: Duration = Duration::from_secs(5);
 /// How long a program has to end after SIGTERM.
 const END_WITHIN: Duration = Duration::from_secs(15);
 
@@ -26,18 +26,31 @@ pub fn run(plan: &Plan) -> Result<(), String> {
     let _locked = plan.pid_file.as_deref().map(write_pid).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| format!("cannot begin: {cause}"))?;
-    runtime.block_on(supervise(plan)).map_err(|cause| format!("signals cannot be received: {cause}"))
+    match runtime.block_on(supervise(plan)) {
+        Ok(End::Stopped) => Ok(()),
+        Ok(End::GivenUp) => Err("given up: what was started has not become what it should be".into()),
+        Err(cause) => Err(format!("signals cannot be received: {cause}")),
+    }
 }
 
-async fn supervise(plan: &Plan) -> std::io::Result<()> {
+/// How it was told to end.
+enum End {
+    /// SIGTERM or SIGINT.
+    Stopped,
+    /// SIGQUIT: by whoever waited in vain for what the programs should do.
+    GivenUp,
+}
+
+async fn supervise(plan: &Plan) -> std::io::Result<End> {
     let mut died = signal(SignalKind::child())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut quit = signal(SignalKind::quit())?;
     let begin = Instant::now();
     let mut programs: Vec<_> = plan.programs.iter().map(|program| Supervised::new(program, begin)).collect();
     let mut opening = Opening { next: 0, since: begin };
-    loop {
+    let end = loop {
         opening.go_on(&mut programs);
         restart(&mut programs, opening.next);
         let wake = opening.wake(&programs);
@@ -47,10 +60,11 @@ async fn supervise(plan: &Plan) -> std::io::Result<()> {
             _ = hangup.recv() => {
                 programs.iter().filter(|one| one.program.reload).for_each(|one| one.signal(Signal::SIGHUP));
             }
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break End::Stopped,
+            _ = interrupt.recv() => break End::Stopped,
+            _ = quit.recv() => break End::GivenUp,
         }
-    }
+    };
     say::error("supervise: stopping");
     programs.iter_mut().for_each(Supervised::give_up);
     for last in (0..programs.len()).rev() {
@@ -72,7 +86,7 @@ async fn supervise(plan: &Plan) -> std::io::Result<()> {
             reap(&mut programs, true);
         }
     }
-    Ok(())
+    Ok(end)
 }
 
 /// The first start of the programs, one after the other.
