@@ -112,27 +112,44 @@ fn nothing_outlives_a_supervisor_that_is_killed() {
 
 #[test]
 fn programs_start_in_order_and_stop_in_reverse() {
-    let mut supervisor = Supervisor::start(
-        r#"
-        program "first" {
-          command = ["/bin/sh", "-c", "trap 'echo first >> $D/ended; exit' TERM; echo $$ > $D/first; while :; do sleep 0.05; done"]
-        }
-        program "second" {
-          command     = ["/bin/sh", "-c", "trap 'echo second >> $D/ended; exit' TERM; test -e $D/first && echo $$ > $D/second; while :; do sleep 0.05; done"]
-          environment = { WORD = "x" }
-        }
-        "#,
-    );
-    pid_in(&supervisor.file("first"), None);
-    // The second does not wait for the first to be ready, as that has no `ready`: only for its start.
-    let second = supervisor.file("second");
-    let began = eventually("the second program", || {
-        second.exists().then_some(true).or_else(|| supervisor.child.try_wait().unwrap().map(|_| false))
-    });
-    assert!(began);
+    let program = |name: &str, more: &str| {
+        let script = format!(
+            "trap 'echo {name} >> $D/ended; exit' TERM; echo $$ > $D/{name}; echo $WORD >> $D/words; touch $D/{name}.ready; \
+             while :; do sleep 0.05; done"
+        );
+        format!("program {name:?} {{\n  command = [\"/bin/sh\", \"-c\", {script:?}]\n  {more}\n}}\n")
+    };
+    let plan = program("first", "") + &program("second", "environment = { WORD = \"here\" }");
+    let mut supervisor = Supervisor::start(&plan);
+    for name in ["first.ready", "second.ready"] {
+        let file = supervisor.file(name);
+        eventually(name, || file.exists().then_some(()));
+    }
     supervisor.signal(Signal::SIGTERM);
     assert!(supervisor.child.wait().unwrap().success());
-    assert_eq!(fs::read_to_string(supervisor.file("ended")).unwrap(), "second\nfirst\n");
+    let read = |name: &str| fs::read_to_string(supervisor.file(name)).unwrap();
+    assert_eq!(read("ended"), "second\nfirst\n");
+    assert!(read("words").contains("here"));
+    let log = read("supervise.log");
+    assert!(log.find("first started") < log.find("second started"), "{log}");
+}
+
+#[test]
+fn a_program_waits_until_the_one_before_is_ready() {
+    let mut supervisor = Supervisor::start(
+        r#"
+        program "slow" { command = ["/bin/sh", "-c", "exec sleep 600"] ready = "$D/run/none.sock" }
+        program "next" { command = ["/bin/sh", "-c", "exec sleep 600"] }
+        "#,
+    );
+    let log = supervisor.file("supervise.log");
+    let read = || fs::read_to_string(&log).unwrap_or_default();
+    eventually("the first program", || read().contains("slow started").then_some(()));
+    assert!(!read().contains("next started"));
+    eventually("the end of patience", || read().contains("next started").then_some(()));
+    assert!(read().contains("slow is not ready yet; going on"));
+    supervisor.signal(Signal::SIGQUIT);
+    assert_eq!(supervisor.child.wait().unwrap().code(), Some(1), "SIGQUIT ends it as a failure");
 }
 
 #[test]
