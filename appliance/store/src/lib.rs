@@ -2,6 +2,45 @@
 //!
 //! It sees ciphertext only. Nothing writes in any other way than by a [`Batch`], and nothing in a batch's
 //! effect depends on the clock, on randomness or on the node: the same batch is what a cluster replicates.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `batch` | [`Batch`]: changes with preconditions, and deltas to the sums |
+//! | [`redb`] | [`RedbStore`]: on disk, in a redb file |
+//! | `memory` | [`MemoryStore`]: for `server -dev` and tests |
+//! | [`faulty`] | [`faulty::FaultyStore`]: fails as it is told to |
+//! | `conformance` | what each of them promises, as tests (feature `testing`) |
+//!
+//! # The file, format 1
+//!
+//! A redb file of mode 0600 with three tables. Integers are little-endian.
+//!
+//! ```text
+//! table "meta"      text ─▶ bytes
+//!   "format"        version u32                                         1
+//!   "state"         revision u64 ‖ sum of cluster 32 ‖ sum of node 32 ‖ crc u32
+//!
+//! table "cluster"   key ─▶ record        the space that is replicated
+//! table "node"      key ─▶ record        this board's own
+//!
+//! record            revision u64 ‖ crc u32 ‖ value
+//! ```
+//!
+//! The CRC-32 of a record covers the letter `c` or `n` of its space, the revision, the key and the value; that of the
+//! state what stands before it. For example `key` = `value` in cluster, written by commit 258:
+//!
+//! ```text
+//! 02 01 00 00 00 00 00 00  33 2f bc 74  76 61 6c 75 65
+//! ```
+//!
+//! # What it notices
+//!
+//! | | found |
+//! |---|---|
+//! | a record that the disk has changed or moved | when it is read, by its checksum |
+//! | pages that make no sense, redb's panics, I/O errors | when it happens; the store is poisoned for good |
+//! | a record that is no longer found | not here, unless [`Options::verify`] checks the file at open: by the barrier's digest |
+//! | what somebody forged, or an older file | not here: by the barrier and the epoch |
 
 // The tests' load is shared with the tests beside `src`.
 #[cfg(test)]

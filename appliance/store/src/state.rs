@@ -2,7 +2,7 @@
 
 use crate::{Batch, Expect, Revision, Space, StoreError};
 
-/// Largest batch by default: keys and values with [`RECORD_COST`] for each change.
+/// Largest batch by default, in bytes: keys and values, and 64 for each change.
 pub const MAX_BATCH: usize = 64 << 20;
 
 /// What a change costs beside its bytes.
