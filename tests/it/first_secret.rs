@@ -9,7 +9,8 @@ use strongroom_tests::process::errors;
 
 /// The indented lines of what `./x run` printed: those that are to be copied.
 fn lines_to_copy(printed: &str) -> String {
-    let lines = printed.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| !line.starts_with(' '));
+    let lines =
+        printed.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| !line.starts_with(' '));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
@@ -25,6 +26,20 @@ async fn the_printed_lines_store_and_read_a_secret() {
     assert!(said.contains("correct-horse"), "{said}");
     let root = format!("Root Token: {}", appliance.root_token().unwrap());
     assert!(appliance.printed.contains(&root), "{}", appliance.printed);
+}
+
+/// The lines of the README are those that `./x run` prints, but for the folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_shows_the_printed_lines() {
+    let appliance = Appliance::start().await.unwrap();
+    let page = std::fs::read_to_string(strongroom_tests::repository().join("README.md")).unwrap();
+    let shown = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let shown: Vec<_> = shown.lines().map(|line| line.split('#').next().unwrap().trim_end()).collect();
+    let printed = lines_to_copy(&appliance.printed);
+    let here = appliance.state.to_string_lossy();
+    let printed: Vec<_> =
+        printed.lines().map(|line| line.replace(&*here, ".strongroom").replace('\'', "")).collect();
+    assert_eq!(shown, printed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,3 +21,4 @@ mod fuzz;
 mod golden;
 mod security_md;
 mod threats;
+mod toy_engine;
