@@ -208,7 +208,10 @@ mod tests {
     #[test]
     fn queries() {
         let pairs = parse_query("list=true&after=a%20b+c&flag").unwrap();
-        assert_eq!(pairs, [("list", "true"), ("after", "a b c"), ("flag", "")].map(|(a, b)| (a.into(), b.into())));
+        assert_eq!(
+            pairs,
+            [("list", "true"), ("after", "a b c"), ("flag", "")].map(|(a, b)| (a.into(), b.into()))
+        );
         assert_eq!(parse_query("a=%"), Err(PathError::BadEscape));
     }
 

@@ -115,8 +115,8 @@ pub enum BodyError {
 impl BodySource for Vec<u8> {
     fn read(&mut self, limit: usize) -> BoxFuture<'_, Result<Secret, BodyError>> {
         let body = std::mem::take(self);
-        Box::pin(async move {
-            if body.len() > limit { Err(BodyError::TooLarge) } else { Ok(Secret::from(body)) }
-        })
+        Box::pin(
+            async move { if body.len() > limit { Err(BodyError::TooLarge) } else { Ok(Secret::from(body)) } },
+        )
     }
 }
