@@ -23,8 +23,16 @@ async fn operations(server: &DevServer) -> Vec<(String, String, Value)> {
     let document = server.client().send("GET", "sys/internal/specs/openapi", None).await.unwrap().body;
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let filled = path.trim_start_matches('/').replace("{path}", "secret").replace("{name}", "default");
-        assert!(!filled.contains('{'), "a parameter of {path} is not known to this test");
+        let filled: Vec<&str> = path
+            .trim_start_matches('/')
+            .split('/')
+            .map(|part| match part {
+                "{path}" => "secret",
+                part if part.starts_with('{') => "default",
+                literal => literal,
+            })
+            .collect();
+        let filled = filled.join("/");
         for method in ["get", "post", "put", "patch", "delete"] {
             if item[method].is_object() {
                 all.push((method.to_uppercase(), filled.clone(), item.clone()));
