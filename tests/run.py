@@ -77,7 +77,7 @@ def tests(name, *command, show=None, **environment):
 def main():
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
-    check("fmt", "cargo", "fmt", "--all", "--check")
+    check("fmt", "cargo", "fmt", "--all", "--check", "--", "--color", "never")
     if shutil.which("shellcheck"):
         check("shellcheck", "shellcheck", "x", ".ci/run")
     else:
