@@ -231,3 +231,35 @@ async fn cve_2021_45042_and_2023_3774_odd_input_is_stored_or_refused_and_ends_no
     server.kill();
     server.run().await.unwrap();
 }
+
+#[test]
+fn cve_2021_38553_the_state_folder_of_x_run_is_its_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let made = Command::new("sh")
+        .args(["-c", "umask 0; exec \"$0\" setup \"-state=$1\""])
+        .arg(binary("strongroom"))
+        .arg(&state)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let said = String::from_utf8_lossy(&made.stdout).into_owned();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&state), 0o700);
+    for secret in ["server.key", "hsm-pin"] {
+        let path = state.join(secret);
+        assert_eq!(mode(&path), 0o600, "{secret}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.len() > 3 && !said.contains(text.trim()), "{secret} is printed");
+        // Nor does any other file repeat it.
+        for other in fs::read_dir(&state).unwrap() {
+            let other = other.unwrap().path();
+            let is_it = !other.is_file() || other == path;
+            assert!(
+                is_it || !fs::read_to_string(&other).unwrap().contains(text.trim()),
+                "{}",
+                other.display()
+            );
+        }
+    }
+}

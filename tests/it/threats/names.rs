@@ -236,7 +236,25 @@ const ROOTS: &[&str] = &[
 
 /// The endpoints that take the name of a policy for somebody, by their documentation. A new one has to come into the test
 /// below before this list may grow.
-const GIVE_POLICIES: &[&str] = &["/auth/token/create", "/auth/token/create-orphan"];
+const GIVE_POLICIES: &[&str] = &[
+    "/auth/token/create",
+    "/auth/token/create-orphan",
+    "/auth/token/create/{role_name}",
+    "/auth/token/roles/{role_name}",
+];
+
+/// Asks for a token; what comes of it must not be root's.
+async fn never_root(server: &DevServer, maker: &mut Client, path: &str, wish: &Value) {
+    let made = maker.send("POST", path, Some(wish)).await.unwrap();
+    let auth = &made.body["auth"];
+    assert!(!auth.to_string().contains("\"root\""), "{path} {wish}: {}", made.body);
+    if made.status != 200 {
+        assert_eq!(made.status, 400, "{path} {wish}: {}", made.body);
+        return;
+    }
+    let mut made = Client::plain(server.address, auth["client_token"].as_str().unwrap());
+    assert_eq!(made.send("GET", "sys/policies/acl/maker", None).await.unwrap().status, 403, "{path} {wish}");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2025_5999_and_64761_no_spelling_of_root_makes_a_root_token() {
@@ -254,24 +272,33 @@ async fn cve_2025_5999_and_64761_no_spelling_of_root_makes_a_root_token() {
 
     let text = "path \"auth/token/*\" { capabilities = [\"create\", \"update\", \"sudo\"] }";
     let mut maker = holding(&server, "maker", text).await;
-    for place in GIVE_POLICIES {
+    // A role with every policy, and below one for each spelling.
+    let any = json!({"allowed_policies_glob": "*"});
+    assert_eq!(root.send("POST", "auth/token/roles/any", Some(&any)).await.unwrap().status, 204);
+    for spelling in ROOTS {
+        for (field, wish) in [
+            ("allowed_policies", json!([spelling])),
+            ("allowed_policies", json!(spelling)),
+            ("allowed_policies_glob", json!([spelling, "r*"])),
+        ] {
+            let role = json!({ field: wish, "token_no_default_policy": true });
+            let made = root.send("POST", "auth/token/roles/some", Some(&role)).await.unwrap();
+            assert!(made.status == 204 || made.status == 400, "{role}: {}", made.body);
+            // Without a wish of its own, the token gets what the role has.
+            for wish in [json!({}), json!({ "policies": [spelling] }), json!({ "policies": ["root"] })] {
+                never_root(&server, &mut maker, "auth/token/create/some", &wish).await;
+                never_root(&server, &mut root, "auth/token/create/some", &wish).await;
+            }
+            root.send("DELETE", "auth/token/roles/some", None).await.unwrap();
+        }
+    }
+    for place in ["auth/token/create", "auth/token/create-orphan", "auth/token/create/any"] {
         for spelling in ROOTS {
             for wish in [json!([spelling]), json!(spelling), json!(["default", spelling])] {
-                let wish = json!({ "policies": wish, "no_default_policy": true });
-                let made = maker.send("POST", place.trim_start_matches('/'), Some(&wish)).await.unwrap();
-                let policies = &made.body["auth"]["policies"];
-                assert!(!policies.to_string().contains("\"root\""), "{place} {wish}: {}", made.body);
-                if made.status != 200 {
-                    assert_eq!(made.status, 400, "{place} {wish}: {}", made.body);
-                    continue;
+                for kind in ["service", "batch"] {
+                    let wish = json!({ "policies": wish, "no_default_policy": true, "type": kind });
+                    never_root(&server, &mut maker, place, &wish).await;
                 }
-                let token = made.body["auth"]["client_token"].as_str().unwrap();
-                let mut made = Client::plain(server.address, token);
-                assert_eq!(
-                    made.send("GET", "sys/policies/acl/maker", None).await.unwrap().status,
-                    403,
-                    "{wish}"
-                );
             }
         }
     }
