@@ -72,6 +72,29 @@ impl View {
         Reader { keys: Arc::clone(&self.keys), snapshot }
     }
 
+    /// Encrypts `value` as the record `name` would be, for somebody else to keep: nothing is stored. `name` must be one
+    /// that no record has.
+    pub fn seal_apart(&self, name: &Name, value: &[u8]) -> Result<Vec<u8>, BarrierError> {
+        let keys = &self.keys;
+        let term = keys.term()?;
+        let key = store_key(keys, None, name)?.ok_or(BarrierError::NoName)?;
+        let associated = keys.associated(term, &key);
+        let entropy = &*keys.barrier.entropy;
+        let sealed =
+            keys.with_data_key(term, |data_key| frame::seal(data_key, term, &associated, value, entropy))?;
+        keys.barrier.encryptions.fetch_add(1, Ordering::Relaxed);
+        Ok(sealed)
+    }
+
+    /// What [`View::seal_apart`] has encrypted under the same name; anything else is [`BarrierError::Damaged`].
+    pub fn open_apart(&self, name: &Name, sealed: &[u8]) -> Result<Secret, BarrierError> {
+        let keys = &self.keys;
+        let key = store_key(keys, None, name)?.ok_or(BarrierError::NoName)?;
+        let frame = frame::Frame::parse(sealed)?;
+        let associated = keys.associated(frame.term, &key);
+        keys.with_data_key(frame.term, |data_key| frame.open(data_key, &associated))
+    }
+
     /// Encrypts `write` into `batch`.
     pub fn seal(&self, write: &Write, batch: &mut Batch) -> Result<(), BarrierError> {
         let keys = &self.keys;

@@ -161,3 +161,20 @@ fn a_directory_brought_from_elsewhere_is_refused() {
         *bench.disk.lock().unwrap() = before;
     }
 }
+
+#[test]
+fn what_is_sealed_apart_is_opened_by_its_own_view_and_name_only() {
+    let bench = Bench::new();
+    let view = View::new(&bench.barrier, NamespaceId::ROOT, MOUNT);
+    let sealed = view.seal_apart(&name("apart"), b"in somebody's hands").unwrap();
+    assert_eq!(view.open_apart(&name("apart"), &sealed).unwrap().expose(), b"in somebody's hands");
+    let other = View::new(&bench.barrier, NamespaceId::ROOT, OTHER_MOUNT);
+    for (view, name) in [(&view, name("other")), (&other, name("apart"))] {
+        assert!(matches!(view.open_apart(&name, &sealed), Err(BarrierError::Damaged)));
+    }
+    for at in 0..sealed.len() {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert!(matches!(view.open_apart(&name("apart"), &changed), Err(BarrierError::Damaged)), "{at}");
+    }
+}

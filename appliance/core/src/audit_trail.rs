@@ -187,7 +187,7 @@ fn auth(asker: &Asker) -> Auth<'_> {
         identity_policies: &[],
         metadata: record.meta.as_ref(),
         entity_id: "",
-        token_type: "service",
+        token_type: record.kind(),
         remaining_uses: record.num_uses,
         token_ttl: record.creation_ttl,
         issued: Some(record.created),

@@ -84,6 +84,11 @@ impl Policies {
         acl
     }
 
+    /// Whether there is a policy of this name.
+    pub fn has(&self, name: &str) -> bool {
+        name == ROOT || self.state.load().parsed.contains_key(name)
+    }
+
     /// The names of all policies, `root` among them, in order.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.state.load().parsed.keys().cloned().collect();

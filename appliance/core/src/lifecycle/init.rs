@@ -250,6 +250,9 @@ fn add_own_records(
         num_uses: 0,
         renewable: false,
         parent: None,
+        bound_cidrs: Vec::new(),
+        role: String::new(),
+        batch: false,
     };
     let root = tokens.mint(wish, entropy, now)?;
     let mut of_tokens = root.writes.iter().chain([&salt]);

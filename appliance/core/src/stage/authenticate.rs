@@ -42,7 +42,9 @@ pub fn authenticate(active: &Active, request: Request<Routed>) -> Result<Request
         None if unauthenticated => None,
         None => return Err(Refusal::denied()),
         Some(token) => {
-            match active.tokens.find(&active.tokens.view.at(snapshot.clone()), token, active.now())? {
+            let known = active.tokens.find(&active.tokens.view.at(snapshot.clone()), token, active.now())?;
+            let remote = request.head.remote.map(|(address, _)| address);
+            match known.filter(|known| known.record.may_come_from(remote)) {
                 Some(known) => Some(Asker::new(active, known)),
                 None if unauthenticated => None,
                 None => return Err(Refusal::denied()),
@@ -56,7 +58,7 @@ impl Asker {
     fn new(active: &Active, known: Known) -> Self {
         let acl = active.policies.acl(&known.record.policies);
         let caller = Caller {
-            cubbyhole: Some(known.key.clone()),
+            cubbyhole: (!known.record.batch).then(|| known.key.clone()),
             display_name: known.record.display_name.clone(),
             entity_id: String::new(),
         };
@@ -66,7 +68,7 @@ impl Asker {
     /// The same asker as `snapshot` knows it. Refused if the token has ended meanwhile.
     pub fn again(&self, active: &Active, snapshot: &Arc<dyn Snapshot>) -> Result<Self, Refusal> {
         let reader = active.tokens.view.at(snapshot.clone());
-        let known = active.tokens.find_by_key(&reader, self.known.key.clone(), active.now())?;
+        let known = active.tokens.find_again(&reader, &self.known, active.now())?;
         known.map(|known| Self::new(active, known)).ok_or_else(Refusal::denied)
     }
 }

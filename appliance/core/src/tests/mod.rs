@@ -4,4 +4,5 @@ mod audit;
 mod lifecycle;
 mod requests;
 mod sweep;
+mod token_kinds;
 mod tokens;

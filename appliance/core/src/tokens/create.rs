@@ -1,24 +1,29 @@
-//! `auth/token/create` and `create-orphan`.
+//! `auth/token/create`, `create-orphan` and `create/<role>`.
 
 use serde_json::Value;
 use strongroom_engine::{Field, FieldSpec, Seconds};
-use strongroom_policy::PolicyName;
 use strongroom_types::{JsonMap, Refusal, Secret};
 
+use super::cidr::narrowed;
+use super::grant::{self, child_policies};
 use super::renew::capped;
-use super::routes::{auth_reply, has_sudo, in_view, own, reader, seconds};
-use super::{Known, ROOT, TokenRecord, Wish, name};
+use super::role::{self, RoleRecord, fits};
+use super::role_routes::ROLE;
+use super::routes::{asker, auth_reply, has_sudo, in_view, own, reader, seconds};
+use super::{Known, ROOT, Wish, name};
 use crate::perform::{Scene, Work};
 
 const ID: Field<String> = Field::new("id", "The token itself, instead of a random one; needs sudo.");
-const POLICIES: Field<Vec<String>> = Field::new("policies", "The policies; the maker's own by default.");
+pub(super) const POLICIES: Field<Vec<String>> =
+    Field::new("policies", "The policies; the maker's own by default.");
 const META: Field<JsonMap> = Field::new("meta", "Text by text, shown in look-ups and in the audit log.");
 const NO_PARENT: Field<bool> = Field::new("no_parent", "Whether it outlives its maker; needs sudo.");
-const NO_DEFAULT: Field<bool> = Field::new("no_default_policy", "Whether the default policy is left out.");
+pub(super) const NO_DEFAULT: Field<bool> =
+    Field::new("no_default_policy", "Whether the default policy is left out.");
 const RENEWABLE: Field<bool> = Field::new("renewable", "Whether it may be renewed; true by default.");
 const TTL: Field<Seconds> = Field::new("ttl", "How long it lives.");
 const LEASE: Field<Seconds> = Field::new("lease", "The older name of 'ttl'.");
-const TYPE: Field<String> = Field::new("type", "service.");
+const TYPE: Field<String> = Field::new("type", "service or batch.");
 const MAX_TTL: Field<Seconds> =
     Field::new("explicit_max_ttl", "How long it lives at most, whatever is renewed.");
 const DISPLAY_NAME: Field<String> = Field::new("display_name", "For people.");
@@ -43,59 +48,86 @@ pub(super) const CREATE: &[FieldSpec] = &[
     ALIAS.spec(),
 ];
 
+/// How a token is made.
+struct Way {
+    orphan: bool,
+    /// Its name and what it says.
+    role: Option<(String, RoleRecord)>,
+}
+
 pub(super) fn create(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let orphan = scene.request.stage.call.get(&NO_PARENT).unwrap_or_default();
-    if orphan && !has_sudo(scene)? {
-        return Err(Refusal::bad_request("root or sudo privileges required to create orphan token"));
-    }
-    make(scene, orphan)
+    make(scene, Way { orphan: false, role: None })
 }
 
 pub(super) fn create_orphan(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    make(scene, true)
+    make(scene, Way { orphan: true, role: None })
 }
 
-fn make(scene: &Scene<'_>, orphan: bool) -> Result<Work, Refusal> {
-    let call = &scene.request.stage.call;
+pub(super) fn create_by_role(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let name = scene.request.stage.call.param(ROLE.name);
+    let found = role::find(&reader(scene), name)?;
+    let (role, _) = found.ok_or_else(|| Refusal::bad_request("unknown role"))?;
+    make(scene, Way { orphan: role.orphan, role: Some((name.to_owned(), role)) })
+}
+
+fn make(scene: &Scene<'_>, way: Way) -> Result<Work, Refusal> {
+    if asker(scene)?.known.record.batch {
+        return Err(Refusal::bad_request("batch tokens cannot create more tokens"));
+    }
     // It may have been revoked while this request waited for its turn.
     let parent = &own(scene)?;
     let sudo = has_sudo(scene)?;
     if parent.record.num_uses > 0 {
         return Err(Refusal::bad_request("restricted use token cannot generate child tokens"));
     }
-    match call.get(&TYPE).as_deref() {
-        None | Some("" | "default" | "service") => {}
-        Some("batch") => return Err(Refusal::bad_request("batch tokens are not available")),
-        Some(_) => return Err(Refusal::bad_request("invalid 'type' value")),
+    let call = &scene.request.stage.call;
+    let no_parent = call.get(&NO_PARENT).unwrap_or_default();
+    if no_parent && !way.orphan && !sudo {
+        return Err(Refusal::bad_request("root or sudo privileges required to create orphan token"));
     }
-    if call.get(&ALIAS).is_some_and(|alias| !alias.is_empty()) {
-        return Err(Refusal::bad_request("'entity_alias' is only allowed in combination with token role"));
+    let role = way.role.as_ref().map(|(_, role)| role);
+    check_alias(scene, role)?;
+    let policies = child_policies(scene, &parent.record, role, sudo)?;
+    let times = times(scene, parent, role, &policies, sudo)?;
+    let num_uses = num_uses(scene, role)?;
+    let batch = is_batch(scene, role)?;
+    if batch {
+        check_batch(&policies, &times, num_uses)?;
     }
-    let period = seconds(call.get(&PERIOD), "period")?;
-    if period > 0 && !sudo {
-        return Err(Refusal::bad_request("root or sudo privileges required to create periodic token"));
-    }
-    let policies = child_policies(scene, &parent.record, sudo)?;
-    let is_root = policies.iter().any(|policy| policy == ROOT);
-    let (ttl, warnings) = first_ttl(scene, parent, is_root, period)?;
     let id = chosen_id(scene, sudo)?;
+    if batch && id.is_some() {
+        return Err(Refusal::bad_request("the id of a batch token cannot be chosen"));
+    }
+    let bound_cidrs = narrowed(&parent.record.bound_cidrs, role.map_or(&[], |role| &role.bound_cidrs));
+    let bound_cidrs = bound_cidrs.ok_or_else(|| {
+        Refusal::bad_request("the role's networks and those of the caller's token have nothing in common")
+    })?;
     let display_name = match call.get(&DISPLAY_NAME).filter(|name| !name.is_empty()) {
         Some(name) => format!("token-{}", sanitised(&name)),
         None => "token".into(),
     };
+    let may_renew = call.get(&RENEWABLE).unwrap_or(true) && role.is_none_or(|role| role.renewable);
+    let path = match &way.role {
+        Some((name, role)) => role.path(name),
+        None => scene.request.head.path.as_str().to_owned(),
+    };
+    let mut warnings = times.warnings;
+    warnings.extend(grant::missing(scene, &policies));
     let wish = Wish {
         id,
         policies,
-        path: scene.request.head.path.as_str().to_owned(),
+        path,
         meta: call.get(&META).map(texts).transpose()?,
         display_name,
-        ttl,
-        explicit_max_ttl: seconds(call.get(&MAX_TTL), "explicit_max_ttl")?,
-        period,
-        num_uses: u64::try_from(call.get(&NUM_USES).unwrap_or(0))
-            .map_err(|_| Refusal::bad_request("number of uses cannot be negative"))?,
-        renewable: call.get(&RENEWABLE).unwrap_or(true) && ttl > 0,
-        parent: (!orphan).then(|| parent.key.clone()),
+        ttl: times.ttl,
+        explicit_max_ttl: times.explicit_max,
+        period: times.period,
+        num_uses,
+        renewable: may_renew && times.ttl > 0 && !batch,
+        parent: (!way.orphan && !no_parent).then(|| parent.key.clone()),
+        bound_cidrs,
+        role: way.role.map(|(name, _)| name).unwrap_or_default(),
+        batch,
     };
     let active = scene.active;
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), scene.now)?;
@@ -103,69 +135,106 @@ fn make(scene: &Scene<'_>, orphan: bool) -> Result<Work, Refusal> {
     Ok(Work { writes, ..Work::reply(auth_reply(minted.auth, warnings)) })
 }
 
-/// The canonical policies of a child: its own wish within what its maker may give.
-fn child_policies(scene: &Scene<'_>, parent: &TokenRecord, sudo: bool) -> Result<Vec<String>, Refusal> {
-    let call = &scene.request.stage.call;
-    let wished = call.get(&POLICIES).unwrap_or_default();
-    let mut policies = Vec::new();
-    for wish in &wished {
-        let canonical = PolicyName::parse(wish).map_err(|error| Refusal::bad_request(error.to_string()))?;
-        policies.push(canonical.as_str().to_owned());
-    }
-    if policies.is_empty() {
-        policies.clone_from(&parent.policies);
-    }
-    if call.get(&NO_DEFAULT).unwrap_or_default() {
-        policies.retain(|policy| policy != "default" || wished.iter().any(|wish| wish == "default"));
-    } else if !policies.iter().any(|policy| policy == ROOT) {
-        policies.push("default".into());
-    }
-    policies.sort();
-    policies.dedup();
-    if policies.iter().any(|policy| policy == "response-wrapping") {
-        return Err(Refusal::bad_request("cannot assign policy \"response-wrapping\""));
-    }
-    if policies.iter().any(|policy| policy == ROOT) {
-        if !parent.is_root() {
-            return Err(Refusal::bad_request(
-                "root tokens may not be created without parent token being root",
-            ));
-        }
-        policies = vec![ROOT.to_owned()];
-    }
-    let held = |policy: &String| policy == "default" || parent.policies.contains(policy);
-    if !sudo && !policies.iter().all(held) {
-        return Err(Refusal::bad_request("child policies must be subset of parent"));
-    }
-    Ok(policies)
+fn is_batch(scene: &Scene<'_>, role: Option<&RoleRecord>) -> Result<bool, Refusal> {
+    let wished = match scene.request.stage.call.get(&TYPE).as_deref() {
+        None | Some("" | "default") => None,
+        Some("service") => Some(false),
+        Some("batch") => Some(true),
+        Some(_) => return Err(Refusal::bad_request("invalid 'type' value")),
+    };
+    Ok(role.map_or(wished.unwrap_or(false), |role| role.token_type.is_batch(wished)))
 }
 
-/// How long a new token lives, and what to warn of.
-fn first_ttl(
+/// What cannot be written again can neither be counted nor prolonged, and one that cannot be revoked must end.
+fn check_batch(policies: &[String], times: &Times, num_uses: u64) -> Result<(), Refusal> {
+    let refused = |what: &'static str| Err(Refusal::bad_request(what));
+    if policies.iter().any(|policy| policy == ROOT) {
+        return refused("batch tokens cannot be root tokens");
+    }
+    if times.period > 0 {
+        return refused("batch tokens cannot have a period");
+    }
+    if times.explicit_max > 0 {
+        return refused("batch tokens cannot have an explicit maximum: their 'ttl' is one");
+    }
+    if num_uses > 0 {
+        return refused("batch tokens cannot have a limited number of uses");
+    }
+    Ok(())
+}
+
+fn check_alias(scene: &Scene<'_>, role: Option<&RoleRecord>) -> Result<(), Refusal> {
+    let Some(alias) = scene.request.stage.call.get(&ALIAS).filter(|alias| !alias.is_empty()) else {
+        return Ok(());
+    };
+    let Some(role) = role else {
+        return Err(Refusal::bad_request("'entity_alias' is only allowed in combination with token role"));
+    };
+    let alias = alias.to_lowercase();
+    let allowed = role.allowed_entity_aliases.iter().flatten();
+    match allowed.into_iter().any(|allowed| fits(&allowed.to_lowercase(), &alias)) {
+        true => Err(Refusal::bad_request("'entity_alias' is not available: there are no entities yet")),
+        false => Err(Refusal::bad_request("invalid 'entity_alias' value: the role does not allow it")),
+    }
+}
+
+fn num_uses(scene: &Scene<'_>, role: Option<&RoleRecord>) -> Result<u64, Refusal> {
+    let wished = scene.request.stage.call.get(&NUM_USES).unwrap_or(0);
+    let wished =
+        u64::try_from(wished).map_err(|_| Refusal::bad_request("number of uses cannot be negative"))?;
+    Ok(least(wished, role.map_or(0, |role| role.num_uses)))
+}
+
+/// The smaller of two limits, of which 0 is none.
+pub(super) fn least<T: Ord + Default>(one: T, other: T) -> T {
+    match (one == T::default(), other == T::default()) {
+        (true, _) => other,
+        (_, true) => one,
+        _ => one.min(other),
+    }
+}
+
+/// How long a new token lives.
+struct Times {
+    /// Seconds; 0 is for ever.
+    ttl: i64,
+    /// What was wished; what the role says is asked again at each renewal.
+    explicit_max: i64,
+    period: i64,
+    warnings: Vec<String>,
+}
+
+fn times(
     scene: &Scene<'_>,
     parent: &Known,
-    is_root: bool,
-    period: i64,
-) -> Result<(i64, Vec<String>), Refusal> {
+    role: Option<&RoleRecord>,
+    policies: &[String],
+    sudo: bool,
+) -> Result<Times, Refusal> {
     let call = &scene.request.stage.call;
-    let wished = seconds(call.get(&TTL).or_else(|| call.get(&LEASE)), "ttl")?;
-    let explicit = seconds(call.get(&MAX_TTL), "explicit_max_ttl")?;
     let settings = &scene.active.settings;
-    if is_root && wished == 0 && period == 0 && explicit == 0 {
+    let wished_period = seconds(call.get(&PERIOD), "period")?;
+    if wished_period > 0 && !sudo {
+        return Err(Refusal::bad_request("root or sudo privileges required to create periodic token"));
+    }
+    let period = role.map(|role| role.period).filter(|period| *period > 0).unwrap_or(wished_period);
+    let wished = seconds(call.get(&TTL).or_else(|| call.get(&LEASE)), "ttl")?;
+    let explicit_max = seconds(call.get(&MAX_TTL), "explicit_max_ttl")?;
+    let most = least(explicit_max, role.map_or(0, |role| role.explicit_max_ttl));
+    let is_root = policies.iter().any(|policy| policy == ROOT);
+    if is_root && wished == 0 && period == 0 && most == 0 {
         if parent.record.expires.is_some() {
             return Err(Refusal::bad_request("expiring root tokens cannot create non-expiring root tokens"));
         }
-        return Ok((0, Vec::new()));
+        return Ok(Times { ttl: 0, explicit_max, period, warnings: Vec::new() });
     }
-    let base = if period > 0 {
-        period
-    } else if wished > 0 {
-        wished
-    } else {
-        settings.default_lease_ttl
+    let base = match (period, wished) {
+        (0, 0) => settings.default_lease_ttl,
+        (0, wished) => wished,
+        (period, _) => period,
     };
-    let max = if explicit > 0 { explicit.min(settings.max_lease_ttl) } else { settings.max_lease_ttl };
-    Ok(capped(base, max))
+    let (ttl, warnings) = capped(base, least(most, settings.max_lease_ttl));
+    Ok(Times { ttl, explicit_max, period, warnings })
 }
 
 /// A chosen id: only for those with sudo, and never one that looks like ours.

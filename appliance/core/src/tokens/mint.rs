@@ -7,13 +7,15 @@ use strongroom_types::reply::AuthReply;
 use strongroom_types::{JsonMap, NoEntropy, Refusal, Secret, Timestamp};
 use zeroize::Zeroizing;
 
+use super::cidr::Cidr;
 use super::tree::due;
-use super::{TokenRecord, Tokens, name};
+use super::{TokenRecord, Tokens, batch, name};
 use crate::fault::damaged;
 
 const PREFIX: &str = "hvs.";
 const RANDOM: usize = 32;
-const CHECK: usize = 8;
+/// Characters of a checksum.
+pub(super) const CHECK: usize = 8;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// What a new token is to be; all checks are done.
@@ -40,6 +42,12 @@ pub struct Wish {
     pub renewable: bool,
     /// The key of its parent; `None` is an orphan.
     pub parent: Option<String>,
+    /// The networks it may be used from; none is from everywhere.
+    pub bound_cidrs: Vec<Cidr>,
+    /// The role that makes it; empty without one.
+    pub role: String,
+    /// Whether it is to be a batch token.
+    pub batch: bool,
 }
 
 /// A token that exists once `writes` are committed.
@@ -53,14 +61,10 @@ pub struct Minted {
 impl Tokens {
     /// Makes a token.
     pub fn mint(&self, wish: Wish, entropy: &dyn Entropy, now: Timestamp) -> Result<Minted, Refusal> {
-        let token = match wish.id {
-            Some(id) => id,
-            None => self.random_token(entropy)?,
-        };
-        let key = self.key(&token);
+        let accessor = if wish.batch { String::new() } else { base62(entropy, 24)? };
         let record = TokenRecord {
             v: 1,
-            accessor: base62(entropy, 24)?,
+            accessor,
             policies: wish.policies,
             path: wish.path,
             meta: wish.meta,
@@ -75,8 +79,20 @@ impl Tokens {
             parent: wish.parent,
             last_renewal: None,
             last_ttl: None,
+            bound_cidrs: wish.bound_cidrs,
+            role: wish.role,
+            batch: wish.batch,
             ended: false,
         };
+        if record.batch {
+            let token = self.seal_batch(&record)?;
+            return Ok(Minted { auth: record.auth(token, now), writes: Vec::new() });
+        }
+        let token = match wish.id {
+            Some(id) => id,
+            None => self.random_token(entropy)?,
+        };
+        let key = self.key(&token);
         let body = serde_json::to_vec(&record).map_err(damaged)?;
         let mut writes = vec![
             Write::put(name(&["id", &key])?, body).if_unchanged(None),
@@ -102,17 +118,25 @@ impl Tokens {
 
     /// Whether `token` may be one: tokens of our own form must carry the right checksum, chosen ids have none.
     pub(super) fn checksum_holds(&self, token: &[u8]) -> bool {
+        if token.starts_with(batch::PREFIX.as_bytes()) {
+            return token
+                .split_last_chunk::<CHECK>()
+                .is_some_and(|(body, check)| self.has_checksum(body, check));
+        }
         if !token.starts_with(PREFIX.as_bytes()) {
-            return !token.is_empty() && !token.starts_with(b"hvb.");
+            return !token.is_empty();
         }
-        match token.split_at_checked(PREFIX.len() + RANDOM) {
-            Some((body, check)) => self.checksum(body).as_bytes() == check,
-            None => false,
-        }
+        token
+            .split_at_checked(PREFIX.len() + RANDOM)
+            .is_some_and(|(body, check)| self.has_checksum(body, check))
+    }
+
+    fn has_checksum(&self, body: &[u8], check: &[u8]) -> bool {
+        self.checksum(body).as_bytes() == check
     }
 
     /// Not a proof of anything: it only keeps made-up tokens from reaching the storage.
-    fn checksum(&self, body: &[u8]) -> String {
+    pub(super) fn checksum(&self, body: &[u8]) -> String {
         let mut keyed = hmac::Context::with_key(&self.salt);
         keyed.update(b"checksum\0");
         keyed.update(body);
@@ -133,7 +157,7 @@ impl TokenRecord {
             lease_duration: self.ttl(now),
             renewable: self.renewable,
             entity_id: String::new(),
-            token_type: "service",
+            token_type: self.kind(),
             orphan: self.parent.is_none(),
             num_uses: self.num_uses,
         }

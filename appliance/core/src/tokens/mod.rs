@@ -4,6 +4,9 @@
 //! is refused before any storage is read. It is never stored: its record stands under its *key*, the
 //! HMAC-SHA256 of the token under a salt of the barrier.
 //!
+//! A batch token is stored nowhere: it *is* its record, encrypted ([`batch`]). It has no accessor, no cubbyhole and no
+//! children, and ends with its parent.
+//!
 //! Records in the tokens' own view, each JSON:
 //!
 //! | name | holds |
@@ -12,14 +15,22 @@
 //! | `["id", key]` | the [`TokenRecord`] |
 //! | `["accessor", accessor]` | the key it belongs to |
 //! | `["child", parent key, key]` | nothing: the tree for revocation |
+//! | `["role", name]` | the [`role::RoleRecord`] |
 //! | `[key]`, ordered by expiry | nothing: what the sweep reads |
 
+mod batch;
+pub mod cidr;
 mod create;
+mod grant;
 mod mint;
 mod renew;
+mod role;
+mod role_routes;
 pub mod routes;
 mod spend;
 mod tree;
+
+use std::net::IpAddr;
 
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
@@ -30,6 +41,7 @@ use strongroom_types::{JsonMap, Refusal, Secret, Timestamp};
 use tokio::sync::RwLock;
 
 use crate::fault::{barrier, damaged};
+use cidr::Cidr;
 
 pub use mint::{Wish, base62};
 pub use spend::UseLocks;
@@ -74,6 +86,15 @@ pub struct TokenRecord {
     /// Seconds that the last renewal gave: what the next one gives if it does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_ttl: Option<i64>,
+    /// The networks it may be used from; none is from everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound_cidrs: Vec<Cidr>,
+    /// The role that it was made by; empty without one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub role: String,
+    /// Whether it is a batch token.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
     /// Revoked, and only there until its descendants are: see [`tree`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
@@ -85,8 +106,8 @@ pub struct Known {
     pub key: String,
     /// What is stored.
     pub record: TokenRecord,
-    /// For the precondition of a change.
-    pub entry: Entry,
+    /// For the precondition of a change; `None` for a batch token.
+    pub entry: Option<Entry>,
 }
 
 /// The tokens of a namespace.
@@ -127,7 +148,23 @@ impl Tokens {
         if !self.checksum_holds(token.expose()) {
             return Ok(None);
         }
+        if let Some(sealed) = batch::sealed(token.expose()) {
+            return self.find_batch(reader, self.key(token), sealed, now);
+        }
         self.find_by_key(reader, self.key(token), now)
+    }
+
+    /// `known` as `reader` knows it: `None` if it has ended meanwhile.
+    pub fn find_again(
+        &self,
+        reader: &Reader,
+        known: &Known,
+        now: Timestamp,
+    ) -> Result<Option<Known>, Refusal> {
+        match &known.entry {
+            Some(_) => self.find_by_key(reader, known.key.clone(), now),
+            None => self.checked_batch(reader, known.key.clone(), known.record.clone(), now),
+        }
     }
 
     /// The token stored under `key`, if it has not expired.
@@ -142,7 +179,7 @@ impl Tokens {
         if record.ended || record.expires.is_some_and(|end| end <= now) {
             return Ok(None);
         }
-        Ok(Some(Known { key, record, entry }))
+        Ok(Some(Known { key, record, entry: Some(entry) }))
     }
 
     /// The token that `accessor` names.
@@ -171,6 +208,13 @@ impl Tokens {
     }
 }
 
+impl Known {
+    /// What is stored of it, for a change. A batch token cannot be changed: it is in its holder's hands.
+    pub fn stored(&self) -> Result<&Entry, Refusal> {
+        self.entry.as_ref().ok_or_else(|| Refusal::bad_request("batch tokens cannot be renewed or revoked"))
+    }
+}
+
 /// Whether `id` may be a token that somebody chose: never one that looks like ours, whose checksum it would not have.
 pub fn check_chosen(id: &str) -> Result<(), Refusal> {
     if id.is_empty() || id.contains('.') || id.len() > 512 || id.chars().any(char::is_control) {
@@ -190,6 +234,19 @@ impl TokenRecord {
         // Rounded to the nearest second, so that a token just made shows what it was given.
         self.expires
             .map_or(0, |end| (end.nanos() - now.nanos() + 500_000_000).div_euclid(1_000_000_000).max(0))
+    }
+
+    /// Whether it may be used from this address; an unknown one, as that of a Unix socket, is in no network. A root
+    /// token that never ends is bound to none: it must not be possible to lose it by a wrong network.
+    pub fn may_come_from(&self, remote: Option<IpAddr>) -> bool {
+        self.bound_cidrs.is_empty()
+            || (self.is_root() && self.expires.is_none())
+            || remote.is_some_and(|remote| self.bound_cidrs.iter().any(|cidr| cidr.contains(remote)))
+    }
+
+    /// `service` or `batch`.
+    pub fn kind(&self) -> &'static str {
+        if self.batch { "batch" } else { "service" }
     }
 
     /// Whether it holds the root policy.

@@ -4,11 +4,12 @@ use strongroom_barrier::Write;
 use strongroom_types::time::format_duration;
 use strongroom_types::{Refusal, Secret};
 
+use super::create::least;
 use super::routes::{
-    INCREMENT, auth_reply, by_accessor, find, given_token, in_view, one_error, own, seconds,
+    INCREMENT, auth_reply, by_accessor, find, given_token, in_view, one_error, own, reader, seconds,
 };
 use super::tree::due;
-use super::{Known, name};
+use super::{Known, name, role};
 use crate::fault::damaged;
 use crate::perform::{Scene, Work};
 
@@ -29,19 +30,33 @@ pub(super) fn renew_accessor(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refusal> {
+    if known.record.batch {
+        return Err(Refusal::bad_request("batch tokens cannot be renewed"));
+    }
     let mut record = known.record.clone();
     if !record.renewable || record.expires.is_none() {
         return Err(Refusal::bad_request("lease is not renewable"));
     }
     let settings = &scene.active.settings;
     let wished = seconds(scene.request.stage.call.get(&INCREMENT), "increment")?;
+    let mut explicit = record.explicit_max_ttl;
+    if !record.role.is_empty() {
+        // What the role says now, not what it said when the token was made.
+        let (role, _) = role::find(&reader(scene), &record.role)?.ok_or_else(|| {
+            Refusal::bad_request("the token's role is gone: the token lives as long as it has, and no longer")
+        })?;
+        if record.period > 0 || role.period > 0 {
+            record.period = role.period;
+        }
+        explicit = least(explicit, role.explicit_max_ttl);
+    }
     let base = match (record.period, wished) {
         (0, 0) => record.last_ttl.unwrap_or(record.creation_ttl),
         (0, wished) => wished,
         (period, _) => period,
     };
     let lived = scene.now.secs() - record.created.secs();
-    let most = match (record.period, record.explicit_max_ttl) {
+    let most = match (record.period, explicit) {
         (0, 0) => settings.max_lease_ttl - lived,
         (0, explicit) => explicit.min(settings.max_lease_ttl) - lived,
         (_, 0) => settings.max_lease_ttl,
@@ -51,9 +66,9 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
         return Err(Refusal::bad_request("past the max TTL, cannot renew"));
     }
     let (ttl, mut warnings) = capped(base, most);
-    if let (Some(text), true) = (warnings.first_mut(), record.explicit_max_ttl > 0) {
+    if let (Some(text), true) = (warnings.first_mut(), explicit > 0) {
         // The limit is spoken of as it was set, not as what is left of it.
-        let (wished, most) = (short(base), short(record.explicit_max_ttl));
+        let (wished, most) = (short(base), short(explicit));
         *text = format!(
             "TTL of \"{wished}\" exceeded the effective max_ttl of \"{most}\"; TTL value is capped accordingly"
         );
@@ -62,7 +77,7 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
     record.last_renewal = Some(scene.now);
     record.last_ttl = Some(ttl);
     let body = serde_json::to_vec(&record).map_err(damaged)?;
-    let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry))];
+    let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(known.stored()?))];
     let (old, new) = (due(&known.key, &known.record)?, due(&known.key, &record)?);
     if old != new {
         writes.extend(old.map(|(minute, name)| Write::delete(name).due(minute)));

@@ -6,9 +6,9 @@ use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route, Seconds, Table}
 use strongroom_types::reply::{AuthReply, Logical};
 use strongroom_types::{Operation, Refusal, Reply, Secret};
 
-use super::Known;
-use super::create::{CREATE, create, create_orphan};
+use super::create::{CREATE, create, create_by_role, create_orphan};
 use super::renew::{renew, renew_accessor, renew_self};
+use super::{Known, role_routes};
 use crate::perform::{After, Run, Scene, SystemHandler, Work};
 use crate::stage::Asker;
 
@@ -19,10 +19,17 @@ const BY_TOKEN: &[FieldSpec] = &[TOKEN.spec(), INCREMENT.spec()];
 const BY_ACCESSOR: &[FieldSpec] = &[ACCESSOR.spec(), INCREMENT.spec()];
 
 /// All routes below `auth/token/`.
-pub const TABLES: &[Table<Run>] = &[ROUTES];
+pub const TABLES: &[Table<Run>] = &[ROUTES, role_routes::ROUTES];
 
 const ROUTES: &[Route<Run>] = &[
     route("create", "Make a child token.", &[bear("Make a token.", create)]),
+    Route {
+        path: "create/{role_name}",
+        params: &[role_routes::ROLE],
+        help: "Make a token as a role says.",
+        endpoints: &[bear("Make a token.", create_by_role)],
+        ..Route::BASE
+    },
     route("create-orphan", "Make a token without parent.", &[bear("Make a token.", create_orphan)]),
     route(
         "lookup",
@@ -159,7 +166,7 @@ fn shown(scene: &Scene<'_>, known: &Known, token: Option<&Secret>) -> Value {
         "path": record.path,
         "policies": record.policies,
         "ttl": record.ttl(scene.now),
-        "type": "service",
+        "type": record.kind(),
     });
     if let Some(map) = data.as_object_mut() {
         if record.expires.is_some() {
@@ -172,6 +179,12 @@ fn shown(scene: &Scene<'_>, known: &Known, token: Option<&Secret>) -> Value {
         }
         if record.period > 0 {
             map.insert("period".into(), record.period.into());
+        }
+        if !record.bound_cidrs.is_empty() {
+            map.insert("bound_cidrs".into(), json!(record.bound_cidrs));
+        }
+        if !record.role.is_empty() {
+            map.insert("role".into(), record.role.as_str().into());
         }
     }
     data
@@ -187,6 +200,7 @@ fn revoke(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 fn revoke_self(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    refuse_batch(&asker(scene)?.known)?;
     end(scene, &own(scene)?)
 }
 
@@ -203,11 +217,18 @@ fn revoke_orphan(scene: &Scene<'_>) -> Result<Work, Refusal> {
     }
     let known = find(scene, &given_token(scene)?)?;
     let known = known.ok_or_else(|| Refusal::bad_request("token to revoke not found"))?;
+    refuse_batch(&known)?;
     scene.active.revoke_alone(&scene.snapshot, &known)
 }
 
 fn end(scene: &Scene<'_>, known: &Known) -> Result<Work, Refusal> {
+    refuse_batch(known)?;
     scene.active.revoke(&scene.snapshot, known)
+}
+
+/// There is nothing to remove of a token that is stored nowhere; it ends with its parent.
+fn refuse_batch(known: &Known) -> Result<(), Refusal> {
+    if known.record.batch { Err(Refusal::bad_request("batch tokens cannot be revoked")) } else { Ok(()) }
 }
 
 fn tidy(_: &Scene<'_>) -> Result<Work, Refusal> {
@@ -245,8 +266,7 @@ pub(super) fn asker<'a>(scene: &'a Scene<'_>) -> Result<&'a Asker, Refusal> {
 
 /// The asker's own token as it is now: it may have changed since this request came in.
 pub(super) fn own(scene: &Scene<'_>) -> Result<Known, Refusal> {
-    let known =
-        scene.active.tokens.find_by_key(&reader(scene), asker(scene)?.known.key.clone(), scene.now)?;
+    let known = scene.active.tokens.find_again(&reader(scene), &asker(scene)?.known, scene.now)?;
     known.ok_or_else(Refusal::denied)
 }
 

@@ -58,7 +58,7 @@ impl Tokens {
             writes.retain(|(_, write)| {
                 !own(write) && write.name.segments().first().is_none_or(|first| first != key)
             });
-            let known = Known { key: key.to_owned(), record, entry };
+            let known = Known { key: key.to_owned(), record, entry: Some(entry) };
             writes.extend(active.revoke(snapshot, &known)?.writes);
             return Ok(());
         }

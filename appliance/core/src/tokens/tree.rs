@@ -27,10 +27,11 @@ pub struct Revoked {
 impl Tokens {
     /// Ends `known` for good, but leaves its record to the sweep, for which it falls due at once.
     pub fn mark_ended(&self, known: &Known) -> Result<Vec<Write>, Refusal> {
+        let entry = known.stored()?;
         let record =
             TokenRecord { ended: true, expires: Some(Timestamp::from_secs(0)), ..known.record.clone() };
         let body = serde_json::to_vec(&record).map_err(damaged)?;
-        let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(&known.entry))];
+        let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(entry))];
         writes.extend(due(&known.key, &known.record)?.map(|(minute, name)| Write::delete(name).due(minute)));
         writes
             .extend(due(&known.key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
