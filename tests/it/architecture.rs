@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("strongroom-auth-*", &["types", "engine"]),
     ("strongroom-core", &["types", "policy", "audit", "seal", "engine", "barrier", "store"]),
     ("strongroom-http", &["types", "core"]),
-    ("strongroom-cli", &["types", "audit", "seal"]),
+    ("strongroom-cli", &["types", "policy", "audit", "seal"]),
     ("strongroom-hsm-bridge", &["types", "device-api"]),
     ("strongroom-tpm", &["types", "device-api"]),
     ("strongroom", &["*"]),

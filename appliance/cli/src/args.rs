@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+use strongroom_types::JsonMap;
 use strongroom_types::time::parse_duration;
 
 use crate::help::nearest;
 use crate::verb::{Failure, Verb};
 
 /// A flag of one or more verbs.
+#[derive(Clone, Copy)]
 pub struct Flag {
     /// The name without dashes, and its short forms.
     pub names: &'static [&'static str],
@@ -30,6 +33,8 @@ pub enum Kind {
     Number,
     /// Seconds or `1h30m`.
     Duration,
+    /// The same, or `system`: what the server's configuration says.
+    Ttl,
     /// `name=value`; may come more than once.
     Pairs,
 }
@@ -52,6 +57,39 @@ impl Flags {
     /// Whether it is set and not false.
     pub fn on(&self, name: &str) -> bool {
         self.text(name).is_some_and(|value| parse_bool(value) == Some(true))
+    }
+
+    /// A duration in seconds; it was checked when it was parsed.
+    pub fn seconds(&self, name: &str) -> Option<i64> {
+        parse_duration(self.text(name)?).map(|nanoseconds| nanoseconds / 1_000_000_000)
+    }
+
+    /// `name=value`, as an object; the last of a name counts.
+    pub fn pairs(&self, name: &str) -> JsonMap {
+        let pairs = self.all(name).iter().filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.trim().to_owned(), Value::from(value.trim()))).collect()
+    }
+
+    /// The members of a request's body that flags of `family` are: `-max-lease-ttl=1h` is `"max_lease_ttl": "3600s"`.
+    /// What was not given is not in it.
+    pub fn body(&self, family: &[Flag]) -> JsonMap {
+        let mut out = JsonMap::new();
+        for flag in family {
+            let Some(&name) = flag.names.first() else { continue };
+            let Some(text) = self.text(name) else { continue };
+            let value = match flag.kind {
+                Kind::Text => text.into(),
+                Kind::Many => self.all(name).into(),
+                Kind::Bool => self.on(name).into(),
+                Kind::Number => self.number(name).into(),
+                Kind::Duration | Kind::Ttl => {
+                    self.seconds(name).map_or_else(|| text.into(), |seconds| format!("{seconds}s").into())
+                }
+                Kind::Pairs => Value::Object(self.pairs(name)),
+            };
+            out.insert(name.replace('-', "_"), value);
+        }
+        out
     }
 
     /// A number; it was checked when it was parsed.
@@ -130,7 +168,8 @@ fn check(kind: Kind, name: &str, value: &str) -> Result<(), Failure> {
         Kind::Number if value.parse::<i64>().is_ok() => Ok(()),
         Kind::Number => wrong("not a whole number"),
         Kind::Duration if parse_duration(value).is_some() => Ok(()),
-        Kind::Duration => wrong("not a duration such as 30s or 1h30m"),
+        Kind::Ttl if value == "system" || parse_duration(value).is_some() => Ok(()),
+        Kind::Duration | Kind::Ttl => wrong("not a duration such as 30s or 1h30m"),
         Kind::Pairs if value.contains('=') => Ok(()),
         Kind::Pairs => wrong("missing = in KV pair"),
     }

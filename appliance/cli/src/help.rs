@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use crate::args::{Flag, Kind};
-use crate::verb::Verb;
+use crate::verb::{Table, Verb};
 
 /// All verbs.
-pub fn overview(table: &[Verb]) -> String {
+pub fn overview(table: Table) -> String {
     let mut out = String::from("Usage: strongroom <command> [flags] [arguments]\n\n");
     out.push_str("Servers:\n");
     let servers = [
@@ -17,17 +17,37 @@ pub fn overview(table: &[Verb]) -> String {
         let _ = writeln!(out, "    {name:22} {about}");
     }
     out.push_str("\nCommands:\n");
-    list(&mut out, table.iter(), 22);
+    list(&mut out, table.iter().filter(|verb| verb.words.len() == 1), 22);
+    out.push_str("\nGroups of commands:\n");
+    for group in groups(table) {
+        let below: Vec<&str> = nexts(table, &[group]).collect();
+        let _ = writeln!(out, "    {group:22} {}", below.join(", "));
+    }
     out.push_str("\nEach command explains itself: strongroom <command> -help\n");
     out.push_str("The address and the token come from VAULT_ADDR and VAULT_TOKEN, or from -address and ~/.vault-token.");
     out
 }
 
+/// The first words that are no verbs by themselves.
+fn groups(table: Table) -> Vec<&'static str> {
+    let firsts = table.iter().filter(|verb| verb.words.len() > 1).filter_map(|verb| verb.words.first());
+    let mut firsts: Vec<&str> = firsts.copied().collect();
+    firsts.dedup();
+    firsts
+}
+
+/// The words that may follow `words`, each once.
+pub fn nexts<'a>(table: Table, words: &'a [&'a str]) -> impl Iterator<Item = &'static str> + 'a {
+    let mut last = "";
+    let all = table.below(words).filter_map(|verb| verb.words.get(words.len())).copied();
+    all.filter(move |next| std::mem::replace(&mut last, next) != *next)
+}
+
 /// The verbs below `words`.
-pub fn group(table: &[Verb], words: &[&str]) -> String {
+pub fn group(table: Table, words: &[&str]) -> String {
     let name = words.join(" ");
     let mut out = format!("Usage: strongroom {name} <command> [flags] [arguments]\n\nCommands:\n");
-    list(&mut out, table.iter().filter(|verb| verb.words.starts_with(words)), 22);
+    list(&mut out, table.below(words), 28);
     let _ = write!(out, "\nEach command explains itself: strongroom {name} <command> -help");
     out
 }
@@ -59,29 +79,25 @@ fn shown(flag: &Flag) -> String {
         Kind::Bool => "",
         Kind::Text | Kind::Many => "=TEXT",
         Kind::Number => "=NUMBER",
-        Kind::Duration => "=DURATION",
+        Kind::Duration | Kind::Ttl => "=DURATION",
         Kind::Pairs => "=NAME=TEXT",
     };
     flag.names.iter().map(|name| format!("-{name}{value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// There is no verb that begins with `word`.
-pub fn unknown_verb(table: &'static [Verb], word: &str) -> String {
+pub fn unknown_verb(table: Table, word: &str) -> String {
     let first = table.iter().filter_map(|verb| verb.words.first()).copied();
     did_you_mean(&format!("there is no command \"{word}\""), word, first, "", &overview(table))
 }
 
 /// `unknown` is none of the verbs of a group.
-pub fn unknown_in_group(table: &'static [Verb], words: &[&str], unknown: Option<&str>) -> String {
+pub fn unknown_in_group(table: Table, words: &[&str], unknown: Option<&str>) -> String {
     let help = group(table, words);
     let Some(unknown) = unknown else { return help };
     let name = words.join(" ");
-    let below = table
-        .iter()
-        .filter(|verb| verb.words.starts_with(words))
-        .filter_map(|verb| verb.words.get(words.len()));
     let what = format!("\"{name}\" has no command \"{unknown}\"");
-    did_you_mean(&what, unknown, below.copied(), &format!("{name} "), &help)
+    did_you_mean(&what, unknown, nexts(table, words), &format!("{name} "), &help)
 }
 
 fn did_you_mean<'a>(

@@ -1,6 +1,7 @@
 //! The streams, the environment and the terminal of a call: parameters, so that tests own them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ const MAX_INPUT: u64 = 64 * 1024 * 1024;
 
 /// Where a call reads, writes and asks.
 pub struct Io {
+    /// As this program was called: `strongroom`, or the name of a link to it.
+    pub program: String,
     /// Standard input.
     pub stdin: Box<dyn Read>,
     /// Standard output.
@@ -41,7 +44,10 @@ pub trait Prompt {
 impl Io {
     /// The process's own.
     pub fn system() -> Self {
+        let called = std::env::args_os().next().map(PathBuf::from);
+        let name = called.as_deref().and_then(Path::file_name).and_then(OsStr::to_str);
         Self {
+            program: name.unwrap_or("strongroom").to_owned(),
             stdin: Box::new(io::stdin()),
             stdout: Box::new(io::stdout()),
             stderr: Box::new(io::stderr()),

@@ -7,6 +7,7 @@
 //! | [`args`] | flags: `-x` and `--x`, `-x=v` and `-x v` |
 //! | [`io`] | the streams, the environment and the terminal, all of them parameters |
 //! | [`client`] | one request over HTTP or HTTPS |
+//! | [`hcl_fmt`] | the usual form of a policy's text |
 //! | [`secret`] | an answer, read as Vault's clients read it |
 //! | [`show`] | tables, JSON, YAML, single fields |
 //!
@@ -16,6 +17,7 @@
 mod args;
 mod client;
 mod env;
+mod hcl_fmt;
 mod help;
 mod input;
 mod io;
@@ -43,8 +45,10 @@ pub fn run(args: Vec<String>, io: &mut Io) -> u8 {
     let code = match dispatch(args, io) {
         Ok(code) => code,
         Err(Failure { code, text }) => {
-            if !text.is_empty() {
-                io.error(&text);
+            match (text.is_empty(), code) {
+                (true, _) => {}
+                (false, 0) => io.say(&text),
+                (false, _) => io.error(&text),
             }
             code
         }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use strongroom_types::JsonMap;
 
-use crate::client::{Answer, ClientError};
+use crate::client::{Answer, Ask, Client, ClientError};
+use crate::verb::Failure;
 
 /// The envelope. Fields are written in this order.
 #[derive(Debug, Default, Serialize)]
@@ -30,6 +31,22 @@ pub struct Secret {
 }
 
 impl Secret {
+    /// Asks, and reads the answer; None if there is nothing in it. `what` begins the message of a failure.
+    pub fn ask(client: &Client, what: &str, ask: &Ask<'_>) -> Result<Option<Self>, Failure> {
+        client.ask(ask).and_then(|answer| Self::of(&answer)).map_err(|cause| Failure::during(what, &cause))
+    }
+
+    /// The same, but what is not there is nothing, too.
+    pub fn find(client: &Client, what: &str, ask: &Ask<'_>) -> Result<Option<Self>, Failure> {
+        client.find(ask).and_then(|answer| Self::of(&answer)).map_err(|cause| Failure::during(what, &cause))
+    }
+
+    /// Asks what cannot be answered with nothing.
+    pub fn must(client: &Client, what: &str, ask: &Ask<'_>) -> Result<Self, Failure> {
+        let empty = || Failure::remote(format!("{what}: the server's answer is empty"));
+        Self::ask(client, what, ask)?.ok_or_else(empty)
+    }
+
     /// From an answer; None if there is nothing in it.
     pub fn of(answer: &Answer) -> Result<Option<Self>, ClientError> {
         if answer.body.iter().all(u8::is_ascii_whitespace) {

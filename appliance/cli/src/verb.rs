@@ -34,6 +34,22 @@ pub struct Verb {
     pub run: fn(&mut Call<'_>) -> Result<u8, Failure>,
 }
 
+/// All verbs, by family.
+#[derive(Clone, Copy)]
+pub struct Table(pub &'static [&'static [Verb]]);
+
+impl Table {
+    /// One after the other, in the order of the help.
+    pub fn iter(self) -> impl Iterator<Item = &'static Verb> {
+        self.0.iter().copied().flatten()
+    }
+
+    /// Those whose first words are `words`.
+    pub fn below(self, words: &[&str]) -> impl Iterator<Item = &'static Verb> {
+        self.iter().filter(move |verb| verb.words.starts_with(words))
+    }
+}
+
 /// One call of a verb.
 pub struct Call<'a> {
     /// Its flags.
@@ -73,7 +89,7 @@ pub fn sanitize(path: &str) -> String {
 pub struct Failure {
     /// The exit code.
     pub code: u8,
-    /// For stderr; empty when all has been said.
+    /// For stderr, or for stdout where the code is 0; empty when all has been said.
     pub text: String,
 }
 
@@ -90,7 +106,16 @@ impl Failure {
 
     /// What the client says, after what was tried.
     pub fn during(what: impl std::fmt::Display, cause: &ClientError) -> Self {
-        Self::remote(format!("{what}: {cause}"))
+        Self::with_code(REMOTE, what, cause)
+    }
+
+    /// The same with another exit code.
+    pub fn with_code(code: u8, what: impl std::fmt::Display, cause: &ClientError) -> Self {
+        match cause {
+            // What the caller wants to see was made, and nothing else.
+            ClientError::Instead(text) => Self { code: 0, text: text.clone() },
+            _ => Self { code, text: format!("{what}: {cause}") },
+        }
     }
 }
 
@@ -107,12 +132,12 @@ pub enum Found<'a> {
 }
 
 /// The verb that `args` begin with.
-pub fn find<'a>(table: &'static [Verb], args: &'a [String]) -> Found<'a> {
+pub fn find<'a>(table: Table, args: &'a [String]) -> Found<'a> {
     let mut known: Vec<&'a str> = Vec::new();
     for word in args {
         let mut longer: Vec<&str> = known.clone();
         longer.push(word);
-        if !table.iter().any(|verb| verb.words.starts_with(&longer)) {
+        if table.below(&longer).next().is_none() {
             break;
         }
         known = longer;

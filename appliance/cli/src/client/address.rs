@@ -1,7 +1,7 @@
 //! Where the server is: `https://host:port`, `http://host:port`, `unix:///path`.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A server's address.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,6 +78,14 @@ impl Address {
     /// Whether TLS is spoken.
     pub fn is_tls(&self) -> bool {
         matches!(self, Self::Tcp { tls: true, .. })
+    }
+
+    /// The Unix socket, if it is one.
+    pub fn socket(&self) -> Option<&Path> {
+        match self {
+            Self::Unix(path) => Some(path),
+            Self::Tcp { .. } => None,
+        }
     }
 
     /// The whole URL, for messages.

@@ -1,6 +1,8 @@
 //! One request over HTTP or HTTPS, as the flags and the environment describe it.
 
 mod address;
+mod flags;
+mod instead;
 mod tls;
 mod wire;
 
@@ -15,47 +17,14 @@ use strongroom_types::Secret;
 use strongroom_types::time::parse_duration;
 use zeroize::Zeroizing;
 
-use crate::args::{Flag, Flags, Kind};
+use crate::args::Flags;
 use crate::io::Io;
 use crate::verb::Failure;
 use crate::{env, token};
 use address::{Address, Target};
+use instead::Instead;
 
-/// The flags of every verb that asks the server.
-pub const FLAGS: &[Flag] = &[
-    Flag { names: &["address"], kind: Kind::Text, about: "The server (VAULT_ADDR; https://127.0.0.1:8200)" },
-    Flag {
-        names: &["ca-cert"],
-        kind: Kind::Text,
-        about: "A file of CA certificates to trust (VAULT_CACERT)",
-    },
-    Flag {
-        names: &["ca-path"],
-        kind: Kind::Text,
-        about: "A folder of CA certificates to trust (VAULT_CAPATH)",
-    },
-    Flag { names: &["client-cert"], kind: Kind::Text, about: "Our certificate's file (VAULT_CLIENT_CERT)" },
-    Flag { names: &["client-key"], kind: Kind::Text, about: "Its private key's file (VAULT_CLIENT_KEY)" },
-    Flag {
-        names: &["tls-server-name"],
-        kind: Kind::Text,
-        about: "The name to expect (VAULT_TLS_SERVER_NAME)",
-    },
-    Flag {
-        names: &["tls-skip-verify"],
-        kind: Kind::Bool,
-        about: "Trust any certificate (VAULT_SKIP_VERIFY)",
-    },
-    Flag { names: &["namespace", "ns"], kind: Kind::Text, about: "The namespace (VAULT_NAMESPACE)" },
-    Flag { names: &["header"], kind: Kind::Pairs, about: "A further header; may come more than once" },
-    Flag {
-        names: &["wrap-ttl"],
-        kind: Kind::Duration,
-        about: "Wrap the answer for so long (VAULT_WRAP_TTL)",
-    },
-    Flag { names: &["policy-override"], kind: Kind::Bool, about: "Override soft-mandatory policies" },
-    Flag { names: &["non-interactive"], kind: Kind::Bool, about: "Never ask on the terminal" },
-];
+pub use flags::FLAGS;
 
 /// How long an answer may take unless VAULT_CLIENT_TIMEOUT says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -72,6 +41,7 @@ pub struct Client {
     token: Option<Secret>,
     timeout: Duration,
     retries: u32,
+    instead: Option<Instead>,
 }
 
 /// What is asked.
@@ -85,12 +55,34 @@ pub struct Ask<'a> {
     pub query: Vec<(String, String)>,
     /// The body: JSON.
     pub body: Option<&'a Value>,
+    /// Asked on the way to what the caller wants: sent even when only the command line is wanted, and never wrapped.
+    pub preliminary: bool,
 }
 
 impl<'a> Ask<'a> {
     /// A GET.
     pub fn get(path: &'a str) -> Self {
         Self { method: "GET", path, ..Self::default() }
+    }
+
+    /// A GET on the way to something else.
+    pub fn preliminary(path: &'a str) -> Self {
+        Self { preliminary: true, ..Self::get(path) }
+    }
+
+    /// A GET for the names below a path.
+    pub fn list(path: &'a str) -> Self {
+        Self { query: vec![("list".into(), "true".into())], ..Self::get(path) }
+    }
+
+    /// A DELETE.
+    pub fn delete(path: &'a str) -> Self {
+        Self { method: "DELETE", path, ..Self::default() }
+    }
+
+    /// A POST.
+    pub fn post(path: &'a str, body: &'a Value) -> Self {
+        Self { method: "POST", path, body: Some(body), ..Self::default() }
     }
 
     /// A PUT, which is what the command line writes with.
@@ -121,6 +113,8 @@ pub enum ClientError {
     Refused(Refused),
     /// The answer is not what it should be.
     Strange(String),
+    /// Nothing was asked, because the caller wants to see this instead.
+    Instead(String),
 }
 
 /// A status of 400 or more.
@@ -149,7 +143,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable { request, cause } => write!(f, "{request}: {cause}"),
-            Self::Strange(what) => f.write_str(what),
+            Self::Strange(what) | Self::Instead(what) => f.write_str(what),
             Self::Refused(refused) => refused.fmt(f),
         }
     }
@@ -202,15 +196,27 @@ impl Client {
         let namespace = crate::verb::sanitize(&setting("namespace", "NAMESPACE").unwrap_or_default());
         let token =
             token::current(io).map_err(|error| failed(format!("cannot read the token file: {error}")))?;
-        let headers = headers(flags, &namespace, setting("wrap-ttl", "WRAP_TTL")).map_err(Failure::local)?;
+        if !flags.all("mfa").is_empty() || env::get(io, "MFA").is_some() {
+            return Err(Failure::local(
+                "-mfa and VAULT_MFA cannot be used: this version has no second factors for single requests",
+            ));
+        }
+        let headers =
+            flags::headers(flags, &namespace, setting("wrap-ttl", "WRAP_TTL")).map_err(Failure::local)?;
         let tls_name = setting("tls-server-name", "TLS_SERVER_NAME");
-        Ok(Self { address, tls, tls_name, headers, namespace, token, timeout, retries })
+        let instead = Instead::wanted(flags, io);
+        Ok(Self { address, tls, tls_name, headers, namespace, token, timeout, retries, instead })
     }
 
     /// The same client with another token.
     pub fn with_token(mut self, token: Secret) -> Self {
         self.token = Some(token);
         self
+    }
+
+    /// The headers of a request but its token: what is preliminary is never wrapped.
+    fn headers_for(&self, ask: &Ask<'_>) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
+        self.headers.iter().filter(move |(name, _)| !ask.preliminary || name != flags::WRAP)
     }
 
     /// Asks, and expects a status below 400.
@@ -241,6 +247,9 @@ impl Client {
     }
 
     fn ask_any(&self, ask: &Ask<'_>) -> Result<Answer, ClientError> {
+        if let Some(instead) = self.instead.as_ref().filter(|_| !ask.preliminary) {
+            return Err(ClientError::Instead(instead.text(self, ask)));
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -272,34 +281,4 @@ impl Client {
 
 fn target(ask: &Ask<'_>) -> Target {
     Target::new(ask.path, &ask.query)
-}
-
-/// The headers of every request but the token, which stays a [`Secret`] until it is sent.
-fn headers(
-    flags: &Flags,
-    namespace: &str,
-    wrap: Option<String>,
-) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-    let mut out = vec![(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"))];
-    let mut add = |name: &str, value: &str| -> Result<(), String> {
-        let wrong = || format!("\"{name}\" cannot be sent as a header with that value");
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-        let value = HeaderValue::from_str(value).map_err(|_| wrong())?;
-        out.push((header, value));
-        Ok(())
-    };
-    if !namespace.is_empty() {
-        add("x-vault-namespace", namespace)?;
-    }
-    if let Some(wrap) = wrap {
-        add("x-vault-wrap-ttl", &wrap)?;
-    }
-    if flags.on("policy-override") {
-        add("x-vault-policy-override", "true")?;
-    }
-    for pair in flags.all("header") {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        add(name.trim(), value.trim())?;
-    }
-    Ok(out)
 }

@@ -82,7 +82,7 @@ fn request(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Request<Fu
         value.set_sensitive(true);
         headers.insert("x-vault-token", value);
     }
-    for (name, value) in &client.headers {
+    for (name, value) in client.headers_for(ask) {
         headers.append(name, value.clone());
     }
     Ok(request)

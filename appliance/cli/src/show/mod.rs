@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::args::{Flag, Flags, Kind};
 use crate::io::Io;
 use crate::secret::Secret;
-use crate::verb::Failure;
+use crate::verb::{Call, Failure};
 use crate::{env, verb};
 
-pub use table::{Rows, columns, secret as secret_table, title, title_over};
+pub use table::{Rows, columns, lines, secret as secret_table, title, title_over};
 pub use value::{cell, plain};
 
 /// The flag of every verb that prints an answer.
@@ -90,6 +90,14 @@ pub fn secret(io: &mut Io, format: Format, secret: &Secret) -> Result<u8, Failur
         _ => document(io, format, secret)?,
     }
     Ok(0)
+}
+
+/// Prints an answer, or the one field of it that is asked for. The exit code.
+pub fn whole_or_field(call: &mut Call<'_>, answer: &Secret) -> Result<u8, Failure> {
+    match call.flags.text("field") {
+        Some(name) => field(call.io, call.format, answer, name),
+        None => secret(call.io, call.format, answer),
+    }
 }
 
 /// What the server wants to be known goes to stderr, so that a table stays a table.

@@ -51,6 +51,14 @@ pub fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
     all.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Names and values without a header.
+pub fn lines(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let value = |value: &str| if value.is_empty() { "n/a" } else { value }.to_owned();
+    let line = |(name, text): &(&str, String)| format!("{name:width$}{GAP}{}", value(text));
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// A title over a line of `width`: `== Data ==`.
 pub fn title(text: &str, width: usize) -> String {
     let signs = match width.saturating_sub(text.len() + 2) {

@@ -2,16 +2,86 @@
 
 use serde_json::{Value, json};
 
+use super::{BASE, FIELD, FORMAT, HTTP, PAGE};
 use crate::args::{Flag, Kind};
 use crate::client::{Ask, Client};
 use crate::input;
 use crate::secret::Secret;
 use crate::show::{self, Format, cell, columns};
-use crate::verb::{Call, Failure, REMOTE};
+use crate::verb::{Call, Failure, REMOTE, Verb};
+
+/// The verbs of this file.
+pub const VERBS: &[Verb] = &[
+    Verb {
+        words: &["read"],
+        about: "Read what is at a path",
+        takes: "PATH [KEY=VALUE...]",
+        example: "read secret/data/app",
+        min: 1,
+        max: None,
+        flags: &[HTTP, FORMAT, FIELD],
+        raw: true,
+        run: read,
+    },
+    Verb {
+        words: &["write"],
+        about: "Write data to a path",
+        takes: "PATH [KEY=VALUE...]",
+        example: "write cubbyhole/note text=@note.txt",
+        min: 1,
+        max: None,
+        flags: &[HTTP, FORMAT, FIELD, FORCE],
+        run: write,
+        ..BASE
+    },
+    Verb {
+        words: &["patch"],
+        about: "Change some of the data at a path",
+        takes: "PATH [KEY=VALUE...]",
+        example: "patch secret/data/app @changes.json",
+        min: 1,
+        max: None,
+        flags: &[HTTP, FORMAT, FIELD, FORCE],
+        run: patch,
+        ..BASE
+    },
+    Verb {
+        words: &["delete"],
+        about: "Delete what is at a path",
+        takes: "PATH [KEY=VALUE...]",
+        example: "delete cubbyhole/note",
+        min: 1,
+        max: None,
+        flags: &[HTTP, FORMAT, FIELD],
+        run: delete,
+        ..BASE
+    },
+    Verb {
+        words: &["list"],
+        about: "List the names below a path",
+        takes: "PATH",
+        example: "list secret/metadata",
+        min: 1,
+        max: Some(1),
+        flags: &[HTTP, FORMAT, PAGE],
+        run: list,
+        ..BASE
+    },
+    Verb {
+        words: &["scan"],
+        about: "List all names below a path, those in folders too",
+        takes: "PATH",
+        example: "scan secret/metadata",
+        min: 1,
+        max: Some(1),
+        flags: &[HTTP, FORMAT, PAGE],
+        run: scan,
+        ..BASE
+    },
+];
 
 /// What lets a write go without data.
-pub const FORCE: &[Flag] =
-    &[Flag { names: &["force", "f"], kind: Kind::Bool, about: "Write without any data" }];
+const FORCE: &[Flag] = &[Flag { names: &["force", "f"], kind: Kind::Bool, about: "Write without any data" }];
 
 pub fn read(call: &mut Call<'_>) -> Result<u8, Failure> {
     let path = call.path(0);
@@ -32,15 +102,7 @@ pub fn read(call: &mut Call<'_>) -> Result<u8, Failure> {
     }
     let secret = Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))?;
     let secret = secret.ok_or_else(|| show::nothing(&path))?;
-    print(call, &secret)
-}
-
-/// The whole answer, or the field that is asked for.
-fn print(call: &mut Call<'_>, secret: &Secret) -> Result<u8, Failure> {
-    match call.flags.text("field") {
-        Some(name) => show::field(call.io, call.format, secret, name),
-        None => show::secret(call.io, call.format, secret),
-    }
+    show::whole_or_field(call, &secret)
 }
 
 pub fn write(call: &mut Call<'_>) -> Result<u8, Failure> {
@@ -61,8 +123,7 @@ fn change(call: &mut Call<'_>, method: &'static str) -> Result<u8, Failure> {
     let client = call.client()?;
     let ask = Ask { method, ..Ask::put(&path, &data) };
     let what = format!("Error writing data to {path}");
-    let answer = client.ask(&ask).map_err(|cause| Failure::during(&what, &cause))?;
-    let secret = Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))?;
+    let secret = Secret::ask(&client, &what, &ask)?;
     written(call, &path, secret)
 }
 
@@ -82,7 +143,7 @@ pub fn written(call: &mut Call<'_>, path: &str, secret: Option<Secret>) -> Resul
         call.io.say(&format!("Success! Data written to: {path}"));
         return Ok(0);
     }
-    print(call, &secret)
+    show::whole_or_field(call, &secret)
 }
 
 /// Nothing in it but warnings.
@@ -95,16 +156,17 @@ pub fn delete(call: &mut Call<'_>) -> Result<u8, Failure> {
     let query = input::object(call.arguments.get(1..).unwrap_or_default(), call.io)?;
     let query = query.iter().map(|(name, value)| (name.clone(), show::plain(value))).collect();
     let client = call.client()?;
-    let ask = Ask { query, method: "DELETE", path: &path, body: None };
+    let ask = Ask { query, ..Ask::delete(&path) };
     deleted(call, &client, &ask, &path)
 }
 
 /// Sends a deletion; what was not there is deleted as well.
 pub fn deleted(call: &mut Call<'_>, client: &Client, ask: &Ask<'_>, path: &str) -> Result<u8, Failure> {
     let what = format!("Error deleting {path}");
-    let answer = client.ask(ask).map_err(|cause| Failure::during(&what, &cause))?;
-    match Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))? {
-        Some(secret) if !is_bare(&secret) || call.format != Format::Table => print(call, &secret),
+    match Secret::ask(client, &what, ask)? {
+        Some(secret) if !is_bare(&secret) || call.format != Format::Table => {
+            show::whole_or_field(call, &secret)
+        }
         found => {
             if call.format == Format::Table {
                 found.iter().for_each(|secret| show::warnings(call.io, secret));
@@ -135,9 +197,7 @@ pub fn names(call: &mut Call<'_>, client: &Client, path: &str, how: &str) -> Res
     }
     let what = format!("Error {how}ing {path}");
     let what = what.replace("scaning", "scanning");
-    let answer =
-        client.find(&Ask { query, ..Ask::get(path) }).map_err(|cause| Failure::during(&what, &cause))?;
-    let secret = Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))?;
+    let secret = Secret::find(client, &what, &Ask { query, ..Ask::get(path) })?;
     let Some(keys) = secret.as_ref().and_then(|secret| secret.get("keys")).and_then(Value::as_array) else {
         if let Some(wrapped) = secret.filter(|secret| !secret.wrap_info.is_null()) {
             return show::secret(call.io, call.format, &wrapped);

@@ -3,17 +3,44 @@
 use serde_json::{Value, json};
 use strongroom_types::Secret as Hidden;
 
+use super::{BASE, FIELD, FORMAT, HTTP, login_password};
 use crate::args::{Flag, Kind};
 use crate::client::{Ask, Client};
 use crate::input;
 use crate::secret::Secret;
 use crate::show::{self, Format};
-use crate::verb::{Call, Failure};
+use crate::verb::{Call, Failure, Verb};
 use crate::{env, token};
 
+/// The verbs of this file.
+pub const VERBS: &[Verb] = &[
+    Verb {
+        words: &["login"],
+        about: "Log in, and keep the token for later commands",
+        takes: "[TOKEN | - | KEY=VALUE...]",
+        example: "login    (asks for the token, without echo)",
+        max: None,
+        flags: &[HTTP, FORMAT, FIELD, FLAGS],
+        run,
+        ..BASE
+    },
+    Verb {
+        words: &["print", "token"],
+        about: "Print the token in use",
+        example: "print token",
+        flags: &[],
+        run: print_token,
+        ..BASE
+    },
+];
+
 /// The flags of `login`.
-pub const FLAGS: &[Flag] = &[
-    Flag { names: &["method"], kind: Kind::Text, about: "How to log in (token)" },
+const FLAGS: &[Flag] = &[
+    Flag {
+        names: &["method"],
+        kind: Kind::Text,
+        about: "How to log in: token, userpass, ldap, radius (token)",
+    },
     Flag { names: &["path"], kind: Kind::Text, about: "Where the method is mounted, if not at its own name" },
     Flag { names: &["no-store"], kind: Kind::Bool, about: "Do not keep the token" },
     Flag { names: &["no-print"], kind: Kind::Bool, about: "Do not print the token" },
@@ -23,8 +50,36 @@ pub const FLAGS: &[Flag] = &[
 /// A way to log in: from the arguments to an answer with a token.
 type Method = fn(&mut Call<'_>, Client) -> Result<Secret, Failure>;
 
-/// The ways, by name.
-const METHODS: &[(&str, Method)] = &[("token", by_token)];
+/// The ways: a name, what does it, and how it is used.
+const METHODS: &[(&str, Method, &str)] = &[
+    (
+        "token",
+        by_token,
+        "Log in with a token that you have:\n\n    $ strongroom login    (asks for the token, without echo)\n    \
+         $ echo \"$TOKEN\" | strongroom login -",
+    ),
+    (
+        "userpass",
+        login_password::run,
+        "Log in with a name and a password:\n\n    $ strongroom login -method=userpass username=ann    (asks for the \
+         password, without echo)\n\nIf it is mounted elsewhere, add -path=PLACE.",
+    ),
+    (
+        "ldap",
+        login_password::run,
+        "Log in with a name and a password of the directory:\n\n    $ strongroom login -method=ldap username=ann",
+    ),
+    (
+        "radius",
+        login_password::run,
+        "Log in with a name and a password of RADIUS:\n\n    $ strongroom login -method=radius username=ann",
+    ),
+];
+
+/// How to log in by `name`, if this command can.
+pub fn help(name: &str) -> Option<&'static str> {
+    METHODS.iter().find(|(known, ..)| *known == name).map(|(.., help)| *help)
+}
 
 pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
     let only_token = call.flags.on("token-only");
@@ -36,11 +91,11 @@ pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
         return Err(Failure::local("-token-only cannot be used with -field"));
     }
     let name = call.flags.text("method").unwrap_or("token");
-    let Some((_, method)) = METHODS.iter().find(|(known, _)| *known == name) else {
+    let Some((_, method, _)) = METHODS.iter().find(|(known, ..)| *known == name) else {
         return Err(Failure::local(format!(
             "Unknown auth method: {name}. This command logs in with: {}. Every other method is a write, as in\n\
              strongroom write auth/{name}/login KEY=VALUE...",
-            METHODS.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ")
+            METHODS.iter().map(|(known, ..)| *known).collect::<Vec<_>>().join(", ")
         )));
     };
     let client = call.client()?;

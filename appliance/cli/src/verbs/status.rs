@@ -2,18 +2,27 @@
 
 use serde_json::Value;
 
+use super::BASE;
 use crate::client::{Ask, Client, ClientError};
 use crate::io::Io;
 use crate::show::{self, Format, Rows, plain};
-use crate::verb::{Call, Failure, LOCAL, REMOTE};
+use crate::verb::{Call, Failure, LOCAL, REMOTE, Verb};
+
+/// The verbs of this file.
+pub const VERBS: &[Verb] = &[Verb {
+    words: &["status"],
+    about: "Tell whether the server is initialised and unsealed",
+    example: "status",
+    run,
+    ..BASE
+}];
 
 pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
     let client = call.client()?;
     // A script must tell "sealed" from "not there".
-    let not_there =
-        |cause: ClientError| Failure { code: LOCAL, text: format!("Error checking seal status: {cause}") };
+    let not_there = |cause: ClientError| Failure::with_code(LOCAL, "Error checking seal status", &cause);
     let mut status = body(&client, "sys/seal-status").map_err(not_there)?;
-    let leader = body(&client, "sys/leader").ok();
+    let leader = leader(&client);
     let ha =
         leader.as_ref().and_then(|leader| leader.get("ha_enabled")).and_then(Value::as_bool).unwrap_or(false);
     if let Some(status) = status.as_object_mut() {
@@ -21,6 +30,11 @@ pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
     }
     print(call.io, call.format, &status, leader.as_ref())?;
     Ok(if is_sealed(&status) { REMOTE } else { 0 })
+}
+
+/// Who leads, if the server says so.
+pub fn leader(client: &Client) -> Option<Value> {
+    client.ask(&Ask::preliminary("sys/leader")).and_then(|answer| object(&answer.body)).ok()
 }
 
 /// Whether a seal status says so; what says nothing is sealed.

@@ -1,8 +1,21 @@
 //! `version`, also asked for by `-version`.
 
+use super::BASE;
 use crate::VERSION;
 use crate::io::Io;
-use crate::verb::{Call, Failure};
+use crate::show::FORMAT;
+use crate::verb::{Call, Failure, Verb};
+
+/// The verbs of this file.
+pub const VERBS: &[Verb] = &[Verb {
+    words: &["version"],
+    about: "Print the version",
+    example: "version",
+    max: None,
+    flags: &[FORMAT],
+    run,
+    ..BASE
+}];
 
 /// As a verb.
 pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {

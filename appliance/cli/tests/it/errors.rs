@@ -42,22 +42,31 @@ fn help_is_on_stdout_and_has_an_example() {
         assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""), "{line}");
         assert!(outcome.stdout.contains("Usage: strongroom"), "{line}");
     }
+    let listed = |text: &str, under: &str| -> Vec<String> {
+        let lines = text.split_once(under).unwrap().1.lines().map_while(|line| line.strip_prefix("    "));
+        lines.map(|line| line.split("  ").next().unwrap().to_owned()).collect()
+    };
     let overview = caller.run("-h").stdout;
-    let verbs = overview.split_once("Commands:\n").unwrap().1.lines();
-    let mut seen = 0;
-    for verb in verbs.map_while(|line| line.strip_prefix("    ")) {
-        let words = verb.split("  ").next().unwrap();
+    let mut verbs = listed(&overview, "\nCommands:\n");
+    for group in listed(&overview, "Groups of commands:\n") {
+        verbs.extend(listed(&caller.run(&format!("{group} -h")).stdout, "Commands:\n"));
+    }
+    assert!(verbs.len() > 50, "{verbs:?}");
+    for words in verbs {
         let outcome = caller.run(&format!("{words} --help"));
         assert_eq!(outcome.code, 0, "{words}");
-        assert!(
-            outcome.stdout.contains(&format!("Example:\n\n    $ strongroom {words}")),
-            "{}",
-            outcome.stdout
-        );
+        let example = outcome.stdout.split_once("Example:\n\n    $ ").map(|(_, example)| example.to_owned());
+        let example = example.and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default();
+        assert!(example.starts_with(&format!("strongroom {words}")), "{words}: {example}");
         assert!(strongroom_cli::is_cli_verb(words.split(' ').next().unwrap()));
-        seen += 1;
+        // An example can be copied: its flags and the number of its arguments are right.
+        let line = example.split("    (").next().unwrap().trim_start_matches("strongroom ");
+        let tried = caller.run(&format!("{line} -non-interactive -address=http://127.0.0.1:1"));
+        for wrong in ["flag provided", "flag needs", "Not enough", "Too many", "invalid value"] {
+            let complains = tried.stderr.contains(wrong) && !tried.stderr.contains("-non-interactive");
+            assert!(!complains, "{line}: {}", tried.stderr);
+        }
     }
-    assert!(seen > 15);
     assert!(!strongroom_cli::is_cli_verb("server"));
 }
 

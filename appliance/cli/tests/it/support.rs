@@ -95,6 +95,7 @@ impl Caller {
     pub fn words(&self, words: &[&str]) -> Outcome {
         let (stdout, stderr) = (Shared::default(), Shared::default());
         let mut io = Io {
+            program: "strongroom".to_owned(),
             stdin: Box::new(io::Cursor::new(self.stdin.clone().into_bytes())),
             stdout: Box::new(stdout.clone()),
             stderr: Box::new(stderr.clone()),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde_json::{Value, json};
 
-use super::status;
+use super::super::status;
 use crate::args::{Flag, Flags, Kind};
 use crate::client::{Ask, Client};
 use crate::show::{self, Format};
@@ -53,7 +53,10 @@ pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
         return status_only(call, &client);
     }
     let failed = |cause| Failure::during("Error initializing", &cause);
-    let seal = status::body(&client, "sys/seal-status").map_err(failed)?;
+    let seal = client
+        .ask(&Ask::preliminary("sys/seal-status"))
+        .and_then(|answer| status::object(&answer.body))
+        .map_err(failed)?;
     let by_device = seal.get("recovery_seal").and_then(Value::as_bool).unwrap_or(false);
     let wish = Wish::of(&call.flags, by_device, call)?;
     let body = wish.body();

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use strongroom_types::JsonMap;
 
-use super::kv_mount::Place;
-use super::logical;
+use super::super::logical;
+use super::place::Place;
 use crate::args::{Flag, Kind};
 use crate::client::Ask;
 use crate::input;
@@ -16,13 +16,6 @@ use crate::verb::{Call, Failure};
 pub const VERSION: &[Flag] =
     &[Flag { names: &["version"], kind: Kind::Number, about: "This version instead of the newest" }];
 
-/// Check-and-set.
-pub const CAS: &[Flag] = &[Flag {
-    names: &["cas"],
-    kind: Kind::Number,
-    about: "Only if the newest version has this number; 0: only if there is none",
-}];
-
 pub fn get(call: &mut Call<'_>) -> Result<u8, Failure> {
     let client = call.client()?;
     let place = Place::find(call, &client)?;
@@ -30,9 +23,7 @@ pub fn get(call: &mut Call<'_>) -> Result<u8, Failure> {
     let version = call.flags.number("version").filter(|_| place.versions);
     let query = version.map(|version| ("version".to_owned(), version.to_string())).into_iter().collect();
     let what = format!("Error reading {path}");
-    let answer =
-        client.find(&Ask { query, ..Ask::get(&path) }).map_err(|cause| Failure::during(&what, &cause))?;
-    let secret = Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))?;
+    let secret = Secret::find(&client, &what, &Ask { query, ..Ask::get(&path) })?;
     let secret = secret.ok_or_else(|| show::nothing(&path))?;
     if let Some(name) = call.flags.text("field").map(str::to_owned) {
         return field(call, &secret, &place, &path, &name);
@@ -97,8 +88,7 @@ pub fn put(call: &mut Call<'_>) -> Result<u8, Failure> {
         false => Value::Object(data),
     };
     let what = format!("Error writing data to {path}");
-    let answer = client.ask(&Ask::put(&path, &body)).map_err(|cause| Failure::during(&what, &cause))?;
-    let secret = Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))?;
+    let secret = Secret::ask(&client, &what, &Ask::put(&path, &body))?;
     match secret {
         Some(secret) if table_of_version(call, &place, &secret) => {
             show::warnings(call.io, &secret);

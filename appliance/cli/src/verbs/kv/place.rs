@@ -30,7 +30,8 @@ impl Place {
     /// `asked` is what the server is asked about, `whole` the path with its mount.
     fn ask(client: &Client, asked: &str, whole: &str) -> Result<Self, Failure> {
         let about = format!("sys/internal/ui/mounts/{asked}");
-        let answer = client.find(&Ask::get(&about)).map_err(|cause| Failure::remote(cause.to_string()))?;
+        let answer =
+            client.find(&Ask::preliminary(&about)).map_err(|cause| Failure::remote(cause.to_string()))?;
         let secret = Secret::of(&answer).map_err(|cause| Failure::remote(cause.to_string()))?;
         let Some(secret) = secret else {
             // A server that does not know the question has no versions.

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::kv::section;
-use super::kv_mount::Place;
-use super::logical;
+use super::super::logical;
+use super::data::section;
+use super::place::Place;
 use crate::client::{Ask, Client};
 use crate::secret::Secret;
 use crate::show::{self, Format, title};
@@ -16,12 +16,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<u8, Failure> {
     let place = Place::find(call, &client)?;
     if versions.is_empty() || !place.versions {
         let path = place.path("data");
-        return logical::deleted(
-            call,
-            &client,
-            &Ask { method: "DELETE", path: &path, ..Ask::default() },
-            &path,
-        );
+        return logical::deleted(call, &client, &Ask::delete(&path), &path);
     }
     let path = place.path("delete");
     let body = json!({ "versions": versions });
@@ -45,8 +40,7 @@ fn on_versions(call: &mut Call<'_>, what: &str, shown: &str) -> Result<u8, Failu
     let path = versioned(call, &client, what, shown)?;
     let body = json!({ "versions": versions });
     let doing = format!("Error writing data to {path}");
-    let answer = client.ask(&Ask::put(&path, &body)).map_err(|cause| Failure::during(&doing, &cause))?;
-    let secret = Secret::of(&answer).map_err(|cause| Failure::during(&doing, &cause))?;
+    let secret = Secret::ask(&client, &doing, &Ask::put(&path, &body))?;
     logical::written(call, &path, secret)
 }
 
@@ -76,8 +70,7 @@ pub fn metadata_get(call: &mut Call<'_>) -> Result<u8, Failure> {
     let client = call.client()?;
     let path = versioned(call, &client, "metadata", "Metadata")?;
     let what = format!("Error reading {path}");
-    let answer = client.find(&Ask::get(&path)).map_err(|cause| Failure::during(&what, &cause))?;
-    let secret = Secret::of(&answer).map_err(|cause| Failure::during(&what, &cause))?;
+    let secret = Secret::find(&client, &what, &Ask::get(&path))?;
     let secret = secret.ok_or_else(|| show::nothing(&path))?;
     if call.format != Format::Table {
         return show::secret(call.io, call.format, &secret);
@@ -98,5 +91,5 @@ pub fn metadata_get(call: &mut Call<'_>) -> Result<u8, Failure> {
 pub fn metadata_delete(call: &mut Call<'_>) -> Result<u8, Failure> {
     let client = call.client()?;
     let path = versioned(call, &client, "metadata", "Metadata")?;
-    logical::deleted(call, &client, &Ask { method: "DELETE", path: &path, ..Ask::default() }, &path)
+    logical::deleted(call, &client, &Ask::delete(&path), &path)
 }

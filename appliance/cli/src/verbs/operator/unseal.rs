@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 use strongroom_types::Secret;
 
-use super::status;
+use super::super::status;
 use crate::args::{Flag, Kind};
 use crate::client::{Ask, ClientError};
 use crate::verb::{Call, Failure};
 
 /// The flags of `unseal`.
-pub const UNSEAL: &[Flag] = &[
+pub const FLAGS: &[Flag] = &[
     Flag { names: &["reset"], kind: Kind::Bool, about: "Forget the keys given so far in this attempt" },
     Flag { names: &["migrate"], kind: Kind::Bool, about: "The key is given to move to another seal" },
 ];
@@ -32,7 +32,7 @@ pub fn unseal(call: &mut Call<'_>) -> Result<u8, Failure> {
         .map_err(|cause| Failure::during("Error unsealing", &cause));
     wipe(body);
     let mut answer = answer?;
-    let leader = status::body(&client, "sys/leader").ok();
+    let leader = status::leader(&client);
     let ha =
         leader.as_ref().and_then(|leader| leader.get("ha_enabled")).cloned().unwrap_or(Value::Bool(false));
     if let Some(answer) = answer.as_object_mut() {
