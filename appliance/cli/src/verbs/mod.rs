@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+mod history;
 mod kv;
 mod lease;
 mod logical;
@@ -39,6 +40,7 @@ pub static TABLE: Table = Table(&[
     audit::VERBS,
     operator::VERBS,
     version::VERBS,
+    history::VERBS,
 ]);
 
 /// What an entry of the table does not say.

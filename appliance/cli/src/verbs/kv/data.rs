@@ -89,24 +89,27 @@ pub fn put(call: &mut Call<'_>) -> Result<u8, Failure> {
     };
     let what = format!("Error writing data to {path}");
     let secret = Secret::ask(&client, &what, &Ask::put(&path, &body))?;
-    match secret {
-        Some(secret) if table_of_version(call, &place, &secret) => {
-            show::warnings(call.io, &secret);
-            call.io.say(&with_metadata(&path, Some(&secret.data), None));
-            Ok(0)
-        }
-        secret => logical::written(call, &path, secret),
+    match place.versions {
+        true => written(call, &path, secret),
+        false => logical::written(call, &path, secret),
     }
 }
 
-fn table_of_version(call: &Call<'_>, place: &Place, secret: &Secret) -> bool {
-    place.versions
-        && call.format == Format::Table
-        && call.flags.text("field").is_none()
-        && secret.data.is_object()
+/// A version that was written.
+pub fn written(call: &mut Call<'_>, path: &str, secret: Option<Secret>) -> Result<u8, Failure> {
+    let is_table = call.format == Format::Table && call.flags.text("field").is_none();
+    match secret {
+        Some(secret) if is_table && secret.data.is_object() => {
+            show::warnings(call.io, &secret);
+            call.io.say(&with_metadata(path, Some(&secret.data), None));
+            Ok(0)
+        }
+        secret => logical::written(call, path, secret),
+    }
 }
 
-fn versioned(data: JsonMap, cas: Option<i64>) -> Value {
+/// The body of a new version.
+pub fn versioned(data: JsonMap, cas: Option<i64>) -> Value {
     match cas {
         // A negative number is Vault's way to say "no check".
         Some(cas) if cas >= 0 => json!({ "data": data, "options": { "cas": cas } }),

@@ -1,6 +1,9 @@
 //! `kv`: secrets of both versions of the engine.
 
 mod data;
+mod enable;
+mod metadata;
+mod patch;
 mod place;
 mod versions;
 
@@ -49,6 +52,28 @@ pub const VERBS: &[Verb] = &[
         max: None,
         flags: &[HTTP, FORMAT, FIELD, MOUNT, CAS],
         run: data::put,
+        ..BASE
+    },
+    Verb {
+        words: &["kv", "patch"],
+        about: "Change some of a secret's data, as its next version",
+        takes: "PATH [KEY=VALUE...]",
+        example: "kv patch -mount=secret app password=@password.txt",
+        min: 1,
+        max: None,
+        flags: &[HTTP, FORMAT, FIELD, MOUNT, CAS, patch::PATCH],
+        run: patch::patch,
+        ..BASE
+    },
+    Verb {
+        words: &["kv", "rollback"],
+        about: "Bring an old version back, as the next one",
+        takes: "PATH",
+        example: "kv rollback -mount=secret -version=2 app",
+        min: 1,
+        max: Some(1),
+        flags: &[HTTP, FORMAT, FIELD, MOUNT, patch::ROLLBACK],
+        run: patch::rollback,
         ..BASE
     },
     Verb {
@@ -112,7 +137,29 @@ pub const VERBS: &[Verb] = &[
         min: 1,
         max: Some(1),
         flags: &[HTTP, FORMAT, MOUNT],
-        run: versions::metadata_get,
+        run: metadata::get,
+        ..BASE
+    },
+    Verb {
+        words: &["kv", "metadata", "put"],
+        about: "Set what is known of a secret; custom metadata is replaced as a whole",
+        takes: "PATH",
+        example: "kv metadata put -mount=secret -max-versions=5 -custom-metadata=owner=ann app",
+        min: 1,
+        max: Some(1),
+        flags: &[HTTP, FORMAT, MOUNT, metadata::SETTINGS, metadata::CAS],
+        run: metadata::put,
+        ..BASE
+    },
+    Verb {
+        words: &["kv", "metadata", "patch"],
+        about: "Change some of what is known of a secret",
+        takes: "PATH",
+        example: "kv metadata patch -mount=secret -custom-metadata=owner=bob app",
+        min: 1,
+        max: Some(1),
+        flags: &[HTTP, FORMAT, MOUNT, metadata::SETTINGS, metadata::CAS, metadata::REMOVE],
+        run: metadata::patch,
         ..BASE
     },
     Verb {
@@ -123,7 +170,17 @@ pub const VERBS: &[Verb] = &[
         min: 1,
         max: Some(1),
         flags: &[HTTP, FORMAT, MOUNT],
-        run: versions::metadata_delete,
+        run: metadata::delete,
+        ..BASE
+    },
+    Verb {
+        words: &["kv", "enable-versioning"],
+        about: "Let a mount keep versions from now on; there is no way back",
+        takes: "PATH",
+        example: "kv enable-versioning secret/",
+        min: 1,
+        max: Some(1),
+        run: enable::versioning,
         ..BASE
     },
 ];

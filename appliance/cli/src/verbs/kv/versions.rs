@@ -1,13 +1,11 @@
-//! `kv delete`, `kv undelete`, `kv destroy`, `kv metadata`: what only a mount with versions knows, and deletion.
+//! `kv delete`, `kv undelete`, `kv destroy`: the life of single versions.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::logical;
-use super::data::section;
 use super::place::Place;
 use crate::client::{Ask, Client};
 use crate::secret::Secret;
-use crate::show::{self, Format, title};
 use crate::verb::{Call, Failure};
 
 pub fn delete(call: &mut Call<'_>) -> Result<u8, Failure> {
@@ -45,7 +43,7 @@ fn on_versions(call: &mut Call<'_>, what: &str, shown: &str) -> Result<u8, Failu
 }
 
 /// The path of `what`, on a mount that has versions.
-fn versioned(call: &Call<'_>, client: &Client, what: &str, shown: &str) -> Result<String, Failure> {
+pub fn versioned(call: &Call<'_>, client: &Client, what: &str, shown: &str) -> Result<String, Failure> {
     let place = Place::find(call, client)?;
     match place.versions {
         true => Ok(place.path(what)),
@@ -64,32 +62,4 @@ fn versions(call: &Call<'_>) -> Result<Vec<u64>, Failure> {
                 .map_err(|_| Failure::local(format!("\"{word}\" is no version number: use -versions=1,2")))
         })
         .collect()
-}
-
-pub fn metadata_get(call: &mut Call<'_>) -> Result<u8, Failure> {
-    let client = call.client()?;
-    let path = versioned(call, &client, "metadata", "Metadata")?;
-    let what = format!("Error reading {path}");
-    let secret = Secret::find(&client, &what, &Ask::get(&path))?;
-    let secret = secret.ok_or_else(|| show::nothing(&path))?;
-    if call.format != Format::Table {
-        return show::secret(call.io, call.format, &secret);
-    }
-    show::warnings(call.io, &secret);
-    let mut known = secret.data.clone();
-    let versions = known.as_object_mut().and_then(|known| known.remove("versions"));
-    let mut parts =
-        vec![format!("{}\n{path}", title("Metadata Path", path.len())), section("Metadata", &known)];
-    let mut versions: Vec<(&String, &Value)> =
-        versions.as_ref().and_then(Value::as_object).into_iter().flatten().collect();
-    versions.sort_by_key(|(number, _)| number.parse::<u64>().unwrap_or(u64::MAX));
-    parts.extend(versions.into_iter().map(|(number, about)| section(&format!("Version {number}"), about)));
-    call.io.say(&parts.join("\n\n"));
-    Ok(0)
-}
-
-pub fn metadata_delete(call: &mut Call<'_>) -> Result<u8, Failure> {
-    let client = call.client()?;
-    let path = versioned(call, &client, "metadata", "Metadata")?;
-    logical::deleted(call, &client, &Ask::delete(&path), &path)
 }

@@ -44,8 +44,10 @@ pub const FLAGS: &[Flag] = &[
     },
 ];
 
-const SHARES: i64 = 5;
-const THRESHOLD: i64 = 3;
+/// How many keys are made unless more or fewer are asked for.
+pub const SHARES: i64 = 5;
+/// How many of them are needed.
+pub const THRESHOLD: i64 = 3;
 
 pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
     let client = call.client()?;
@@ -137,7 +139,7 @@ impl Wish {
 }
 
 /// The files that a flag names, each as base64 of its bytes; text that is base64 already stays.
-fn files(call: &Call<'_>, flag: &str) -> Result<Vec<String>, Failure> {
+pub fn files(call: &Call<'_>, flag: &str) -> Result<Vec<String>, Failure> {
     let names =
         call.flags.text(flag).unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
     names

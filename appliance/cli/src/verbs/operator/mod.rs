@@ -1,8 +1,14 @@
 //! `operator`: keys, seals and what runs the server.
 
+mod generate_root;
 mod init;
 mod keys;
+mod keys_typed;
+mod rekey;
 mod unseal;
+
+use serde_json::Value;
+use strongroom_types::Secret;
 
 use super::{BASE, FORMAT, HTTP};
 use crate::verb::Verb;
@@ -49,6 +55,36 @@ pub const VERBS: &[Verb] = &[
         ..BASE
     },
     Verb {
+        words: &["operator", "rekey"],
+        about: "Make new unseal keys, with a threshold of the old ones",
+        takes: "[KEY | -]",
+        example: "operator rekey -init -key-shares=5 -key-threshold=3 -verify",
+        max: Some(1),
+        flags: &[HTTP, FORMAT, rekey::FLAGS, rekey::SHARES],
+        run: rekey::rekey,
+        ..BASE
+    },
+    Verb {
+        words: &["operator", "rotate-keys"],
+        about: "The same as rekey, for those who may by their token",
+        takes: "[KEY | -]",
+        example: "operator rotate-keys -target=recovery -init -key-shares=5 -key-threshold=3",
+        max: Some(1),
+        flags: &[HTTP, FORMAT, rekey::FLAGS, rekey::SHARES],
+        run: rekey::rotate_keys,
+        ..BASE
+    },
+    Verb {
+        words: &["operator", "generate-root"],
+        about: "Make a new root token, with a threshold of keys",
+        takes: "[KEY | -]",
+        example: "operator generate-root -init",
+        max: Some(1),
+        flags: &[HTTP, FORMAT, generate_root::FLAGS],
+        run: generate_root::run,
+        ..BASE
+    },
+    Verb {
         words: &["operator", "step-down"],
         about: "Let another node of the cluster become the active one",
         example: "operator step-down",
@@ -63,3 +99,14 @@ pub const VERBS: &[Verb] = &[
         ..BASE
     },
 ];
+
+/// Overwrites the texts of a body that has been sent.
+fn wipe(body: Value) {
+    if let Value::Object(members) = body {
+        for value in members.into_values() {
+            if let Value::String(text) = value {
+                drop(Secret::from(text));
+            }
+        }
+    }
+}

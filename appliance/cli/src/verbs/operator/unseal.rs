@@ -1,9 +1,9 @@
 //! `operator unseal` and `operator seal`.
 
 use serde_json::{Map, Value};
-use strongroom_types::Secret;
 
 use super::super::status;
+use super::wipe;
 use crate::args::{Flag, Kind};
 use crate::client::{Ask, ClientError};
 use crate::verb::{Call, Failure};
@@ -59,17 +59,6 @@ fn key(call: &mut Call<'_>) -> Result<String, Failure> {
     match typed.expose_str() {
         Some(text) if !text.is_empty() => Ok(text.to_owned()),
         _ => Err(Failure::local("no unseal key was typed")),
-    }
-}
-
-/// Overwrites the texts of a body that has been sent.
-fn wipe(body: Value) {
-    if let Value::Object(members) = body {
-        for value in members.into_values() {
-            if let Value::String(text) = value {
-                drop(Secret::from(text));
-            }
-        }
     }
 }
 
