@@ -13,6 +13,7 @@
 mod architecture;
 mod audit;
 mod bridges;
+mod cli;
 mod compat;
 mod disk;
 mod faults;
