@@ -218,6 +218,16 @@ fn logical_members(object: &mut Object<'_>, style: &Style<'_>, logical: &Logical
         secret.put("lease_id", lease.id.as_str());
         secret.end();
     }
+    if let Some(wrap) = &logical.wrap {
+        let mut info = Object::begin(object.key("wrap_info"));
+        info.put("ttl", wrap.ttl);
+        style.secret(info.key("token"), wrap.token.expose());
+        style.accessor(&mut info, "accessor", &wrap.accessor);
+        info.put("creation_time", wrap.created.to_string());
+        info.put("creation_path", wrap.path.as_str());
+        style.accessor(&mut info, "wrapped_accessor", wrap.wrapped_accessor.as_deref().unwrap_or_default());
+        info.end();
+    }
     object.texts("warnings", &logical.warnings);
 }
 

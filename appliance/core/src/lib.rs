@@ -11,6 +11,7 @@
 //! | `active` | everything that sealing takes away again: mounts, policies, tokens |
 //! | `revocation` | the end of tokens, and of what was theirs |
 //! | `background`, `sweep` | what goes on beside the requests |
+//! | `wrapping` | answers that are put by, to be had once |
 //! | `sys`, `tokens` | core's own routes |
 //!
 //! Core names no engine and no device: both are parameters ([`Parts`]), as are time and randomness.
@@ -36,6 +37,7 @@ mod stage;
 mod sweep;
 mod sys;
 mod tokens;
+mod wrapping;
 
 #[cfg(test)]
 mod testing;

@@ -10,12 +10,13 @@ use strongroom_engine::{Caller, Cx, Handler};
 use strongroom_store::{Batch, Snapshot};
 use strongroom_types::reply::Logical;
 use strongroom_types::{Operation, Refusal, Reply, Request, Timestamp};
-use tokio::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{MutexGuard, OwnedMutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::active::Active;
 use crate::fault::damaged;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
+use crate::wrapping;
 
 /// How an endpoint of core's own tables runs.
 #[derive(Clone, Copy)]
@@ -28,6 +29,8 @@ pub enum Run {
     Bearing(SystemHandler),
     /// Revokes tokens: not while a child is being made.
     Revoking(SystemHandler),
+    /// Opens a wrapped answer: one at a time for each.
+    Unwrapping(SystemHandler),
 }
 
 /// A handler of core's own: a function from what is to what is to be done.
@@ -113,18 +116,20 @@ pub enum Turn<'a> {
     Bearing(#[allow(dead_code)] RwLockReadGuard<'a, ()>), // held, never looked at
     /// See [`Run::Revoking`].
     Revoking(#[allow(dead_code)] RwLockWriteGuard<'a, ()>), // held, never looked at
+    /// See [`Run::Unwrapping`]; `None` where the asker's own turn is enough.
+    Unwrapping(#[allow(dead_code)] Option<OwnedMutexGuard<()>>), // held, never looked at
 }
 
 /// Waits until nothing is under way that this request must not meet.
 pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, Refusal>) -> Turn<'a> {
-    let Ok(Target::System { endpoint, .. }) = checked.as_ref().map(|request| &request.stage.target) else {
-        return Turn::Free;
-    };
+    let Ok(request) = checked else { return Turn::Free };
+    let Target::System { endpoint, .. } = &request.stage.target else { return Turn::Free };
     match endpoint.run {
         Run::Free(_) => Turn::Free,
         Run::Alone(_) => Turn::Alone(active.changes.lock().await),
         Run::Bearing(_) => Turn::Bearing(active.tokens.family.read().await),
         Run::Revoking(_) => Turn::Revoking(active.tokens.family.write().await),
+        Run::Unwrapping(_) => Turn::Unwrapping(wrapping::turn(active, request).await),
     }
 }
 
@@ -150,9 +155,13 @@ pub async fn perform(
     let work = run(active, request, snapshot.clone()).await;
     Ok(match work {
         Err(refusal) => Outcome::refused(refusal, snapshot),
-        Ok(Work { reply, writes, sealed, after }) => {
-            Outcome { answer: finish(request, reply), writes, sealed, after, snapshot }
-        }
+        Ok(Work { reply, mut writes, sealed, after }) => match finish(request, reply) {
+            Ok(reply) => match wrapping::wrapped(active, request, reply, &mut writes) {
+                Ok(reply) => Outcome { answer: Ok(reply), writes, sealed, after, snapshot },
+                Err(refusal) => Outcome::refused(refusal, snapshot),
+            },
+            Err(refusal) => Outcome { answer: Err(refusal), writes, sealed, after, snapshot },
+        },
     })
 }
 
@@ -176,8 +185,11 @@ async fn run(
     let stage = &request.stage;
     match &stage.target {
         Target::System { endpoint, .. } => {
-            let (Run::Free(handler) | Run::Alone(handler) | Run::Bearing(handler) | Run::Revoking(handler)) =
-                endpoint.run;
+            let (Run::Free(handler)
+            | Run::Alone(handler)
+            | Run::Bearing(handler)
+            | Run::Revoking(handler)
+            | Run::Unwrapping(handler)) = endpoint.run;
             handler(&Scene { active, request, snapshot, now: active.now() })
         }
         Target::Engine { mount, endpoint, .. } => {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Name, Reader, Write};
+use strongroom_policy::builtin::RESPONSE_WRAPPING;
 use strongroom_policy::{Acl, Policy};
 use strongroom_types::{Refusal, Timestamp};
 
@@ -33,6 +34,9 @@ pub struct PolicyRecord {
     #[serde(default)]
     pub cas_required: bool,
 }
+
+/// What the token of a wrapped answer may: open it.
+const RESPONSE_WRAPPING_TEXT: &str = r#"path "sys/wrapping/unwrap" { capabilities = ["update"] }"#;
 
 impl PolicyRecord {
     /// The first version of a policy, without its text.
@@ -89,9 +93,11 @@ impl Policies {
         name == ROOT || self.state.load().parsed.contains_key(name)
     }
 
-    /// The names of all policies, `root` among them, in order.
+    /// The names of all policies that somebody may hold, `root` among them, in order.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.state.load().parsed.keys().cloned().collect();
+        let state = self.state.load();
+        let mut names: Vec<String> =
+            state.parsed.keys().filter(|name| *name != RESPONSE_WRAPPING).cloned().collect();
         names.push(ROOT.to_owned());
         names.sort();
         names
@@ -106,6 +112,9 @@ impl Loaded {
             let policy = Policy::parse(&name, &record.text).map_err(damaged)?;
             parsed.insert(name, Arc::new(policy));
         }
+        // Not stored: nobody can change it.
+        let wrapping = Policy::parse(RESPONSE_WRAPPING, RESPONSE_WRAPPING_TEXT).map_err(damaged)?;
+        parsed.insert(RESPONSE_WRAPPING.to_owned(), Arc::new(wrapping));
         Ok(Self { parsed, compiled: ArcSwap::default() })
     }
 }

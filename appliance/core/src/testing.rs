@@ -228,7 +228,22 @@ pub async fn ask(core: &Arc<Core>, request: Request<Received>) -> Answer {
                     "num_uses": auth.num_uses,
                 })
             });
-            Ok(json!({ "data": logical.data, "auth": auth, "warnings": logical.warnings }))
+            let wrap = logical.wrap.map(|wrap| {
+                json!({
+                    "token": wrap.token.expose_str(),
+                    "ttl": wrap.ttl,
+                    "creation_path": wrap.path,
+                    "wrapped_accessor": wrap.wrapped_accessor,
+                })
+            });
+            let mut body = json!({ "data": logical.data, "auth": auth, "warnings": logical.warnings });
+            if let Some(wrap) = wrap {
+                body["wrap_info"] = wrap;
+            }
+            if let Some(id) = logical.first_id {
+                body["first_id"] = id.to_string().into();
+            }
+            Ok(body)
         }
     }
 }

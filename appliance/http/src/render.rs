@@ -11,7 +11,7 @@ use http_body_util::Full;
 use serde_json::Value;
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
-use strongroom_types::reply::{AuthReply, LeaseReply, Logical};
+use strongroom_types::reply::{AuthReply, LeaseReply, Logical, WrapReply};
 use strongroom_types::{Refusal, Reply};
 use zeroize::zeroize_bytes;
 
@@ -180,11 +180,19 @@ fn envelope(out: &mut Vec<u8>, id: RequestId, logical: &Logical) {
     let none = LeaseReply::default();
     let lease = logical.lease.as_ref().unwrap_or(&none);
     // Writing to memory does not fail.
-    let _ = write!(out, "\"request_id\":\"{id}\",\"lease_id\":");
+    let _ = match logical.wrap {
+        Some(_) => write!(out, "\"request_id\":\"\",\"lease_id\":"),
+        None => write!(out, "\"request_id\":\"{}\",\"lease_id\":", logical.first_id.unwrap_or(id)),
+    };
     json::text(out, &lease.id);
     let _ = write!(out, ",\"renewable\":{},\"lease_duration\":{},\"data\":", lease.renewable, lease.duration);
     json::value(out, logical.data.as_ref().unwrap_or(&Value::Null));
-    out.extend_from_slice(b",\"wrap_info\":null,\"warnings\":");
+    out.extend_from_slice(b",\"wrap_info\":");
+    match &logical.wrap {
+        None => out.extend_from_slice(b"null"),
+        Some(wrap) => write_wrap(out, wrap),
+    }
+    out.extend_from_slice(b",\"warnings\":");
     match logical.warnings.as_slice() {
         [] => out.extend_from_slice(b"null"),
         warnings => json::texts(out, warnings),
@@ -195,6 +203,20 @@ fn envelope(out: &mut Vec<u8>, id: RequestId, logical: &Logical) {
         Some(auth) => write_auth(out, auth),
     }
     out.extend_from_slice(b"}\n");
+}
+
+fn write_wrap(out: &mut Vec<u8>, wrap: &WrapReply) {
+    out.extend_from_slice(b"{\"token\":");
+    json::text(out, wrap.token.expose_str().unwrap_or_default());
+    out.extend_from_slice(b",\"accessor\":");
+    json::text(out, &wrap.accessor);
+    let _ = write!(out, ",\"ttl\":{},\"creation_time\":\"{}\",\"creation_path\":", wrap.ttl, wrap.created);
+    json::text(out, &wrap.path);
+    if let Some(accessor) = &wrap.wrapped_accessor {
+        out.extend_from_slice(b",\"wrapped_accessor\":");
+        json::text(out, accessor);
+    }
+    out.push(b'}');
 }
 
 fn write_auth(out: &mut Vec<u8>, auth: &AuthReply) {

@@ -1,6 +1,6 @@
 use http_body_util::BodyExt;
 use serde_json::json;
-use strongroom_types::Secret;
+use strongroom_types::{Secret, Timestamp};
 
 use super::*;
 
@@ -68,6 +68,29 @@ fn an_auth_block_omits_empty_policies_only() {
                     \"entity_id\":\"\",\"token_type\":\"service\",\"orphan\":true,\"mfa_requirement\":null,\"num_uses\":0}}";
     assert!(body.contains(expected), "{body}");
     serde_json::from_str::<Value>(&body).unwrap();
+}
+
+#[test]
+fn a_wrapped_answer_says_where_it_is_and_nothing_else() {
+    let wrap = WrapReply {
+        token: Secret::copy_of(b"hvs.x"),
+        accessor: "acc".into(),
+        ttl: 100,
+        created: Timestamp::from_secs(1_700_000_000),
+        path: "a/b".into(),
+        wrapped_accessor: None,
+    };
+    let (_, body) = answer(Ok(Reply::Logical(Box::new(Logical { wrap: Some(wrap), ..Logical::default() }))));
+    assert_eq!(
+        body,
+        "{\"request_id\":\"\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":0,\"data\":null,\
+         \"wrap_info\":{\"token\":\"hvs.x\",\"accessor\":\"acc\",\"ttl\":100,\
+         \"creation_time\":\"2023-11-14T22:13:20Z\",\"creation_path\":\"a/b\"},\"warnings\":null,\"auth\":null}\n"
+    );
+    // Unwrapped, it has the id of the request that it first was the answer to.
+    let first_id = Some(RequestId([9; 16]));
+    let (_, body) = answer(Ok(Reply::Logical(Box::new(Logical { first_id, ..Logical::default() }))));
+    assert!(body.starts_with("{\"request_id\":\"09090909-0909-0909-0909-090909090909\""), "{body}");
 }
 
 #[test]

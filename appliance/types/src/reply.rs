@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::id::RequestId;
 use crate::{JsonMap, Timestamp};
 
 /// An answer. `http::render` turns it into a status and bytes, in one table.
@@ -43,6 +44,10 @@ pub struct Logical {
     pub warnings: Vec<String>,
     /// Whether each key of `data` is also copied to the top level, as old clients of some `sys/` paths read it.
     pub copy_to_top: bool,
+    /// `wrap_info`; with it the envelope has nothing else, not even an id of the request.
+    pub wrap: Option<WrapReply>,
+    /// The id of the request that was first answered so, if that was another one: an unwrapped answer keeps it.
+    pub first_id: Option<RequestId>,
 }
 
 /// The envelope's lease fields. KV v1 sets a duration without an id.
@@ -82,6 +87,22 @@ pub struct AuthReply {
     pub orphan: bool,
     /// Uses left; 0 is unlimited.
     pub num_uses: u64,
+}
+
+/// The envelope's `wrap_info`: where the answer is to be had, once.
+pub struct WrapReply {
+    /// The token that opens it; shown once.
+    pub token: crate::Secret,
+    /// Names the token without being it.
+    pub accessor: String,
+    /// Seconds that it is kept.
+    pub ttl: i64,
+    /// When it was wrapped.
+    pub created: Timestamp,
+    /// The path whose answer it is.
+    pub path: String,
+    /// The accessor of the token in it, if there is one.
+    pub wrapped_accessor: Option<String>,
 }
 
 impl Reply {

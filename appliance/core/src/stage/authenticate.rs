@@ -11,6 +11,7 @@ use super::Routed;
 use super::proof::Proof;
 use crate::active::Active;
 use crate::tokens::Known;
+use crate::wrapping;
 
 /// A request whose asker is known.
 pub struct Authenticated {
@@ -37,8 +38,11 @@ pub struct Asker {
 /// Finds the token and its policies. Where none is needed, a wrong one is as good as none.
 pub fn authenticate(active: &Active, request: Request<Routed>) -> Result<Request<Authenticated>, Refusal> {
     let snapshot = active.snapshot()?;
-    let unauthenticated = request.stage.target.unauthenticated();
-    let asker = match &request.head.token {
+    let target = &request.stage.target;
+    // An unknown token may be a wrapping token that is used up: said by `wrapping::nobody`, which refuses it.
+    let unauthenticated = target.unauthenticated() || wrapping::opens(target);
+    let asker = match request.head.token.as_ref().filter(|_| !wrapping::looks_up(target)) {
+        None if wrapping::opens(target) => return Err(Refusal::denied()),
         None if unauthenticated => None,
         None => return Err(Refusal::denied()),
         Some(token) => {

@@ -11,7 +11,7 @@ use strongroom_types::{JsonMap, Operation, Refusal, Request};
 use super::proof::Proof;
 use super::{Asker, Read, Target};
 use crate::active::Active;
-use crate::perform;
+use crate::{perform, wrapping};
 
 /// A request that may have its effect.
 pub struct Authorized {
@@ -45,9 +45,6 @@ pub fn authorize(active: &Active, request: Request<Read>) -> Result<Request<Auth
     let most = stage.check(active, head.operation)?;
     if let Target::Nowhere(refusal) = stage.target {
         return Err(refusal);
-    }
-    if wrap_ttl.is_some() {
-        return Err(Refusal::bad_request("response wrapping is not available"));
     }
     if let (Some(most), Operation::List | Operation::Scan) = (most, head.operation) {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -83,7 +80,7 @@ impl Authorized {
         if self.target.unauthenticated() {
             return Ok(None);
         }
-        let asker = self.asker.as_ref().ok_or_else(Refusal::denied)?;
+        let asker = self.asker.as_ref().ok_or_else(|| wrapping::nobody(&self.target, &self.call))?;
         let hidden = match &self.target {
             Target::Help { mount, .. } => !mount.is_empty() && !asker.acl.visible(mount),
             Target::Nowhere(_) => operation == Operation::Help && !asker.acl.is_root(),

@@ -16,6 +16,9 @@ use super::{Asker, Charged, Target};
 use crate::active::Active;
 use crate::json::{self, JsonError};
 
+/// Largest body of whoever is nobody yet.
+const STRANGERS_BODY: usize = 64 * 1024;
+
 /// A request whose body has been read and whose fields are converted.
 pub struct Read {
     /// Who answers.
@@ -54,7 +57,9 @@ async fn read_for_anybody(active: &Active, request: Request<Charged>) -> Result<
     }
     let has_body = body != Body::None && head.operation.is_write();
     let (raw, given) = if has_body {
-        let raw = routed.body.read(active.settings.max_request_size).await.map_err(unread)?;
+        let most = active.settings.max_request_size;
+        let most = if asker.is_some() { most } else { most.min(STRANGERS_BODY) };
+        let raw = routed.body.read(most).await.map_err(unread)?;
         // It may have taken the client a while: a token that was revoked meanwhile is none any more.
         snapshot = active.snapshot()?;
         asker = asker.map(|asker| asker.again(active, &snapshot)).transpose()?;

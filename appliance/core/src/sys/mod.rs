@@ -26,6 +26,7 @@ pub const TABLES: &[Table<Run>] = &[
     audit::ROUTES,
     seal::ROUTES,
     rotate::ROUTES,
+    crate::wrapping::routes::ROUTES,
 ];
 
 /// The path of a mount.

@@ -6,3 +6,4 @@ mod requests;
 mod sweep;
 mod token_kinds;
 mod tokens;
+mod wrapping;
