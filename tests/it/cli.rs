@@ -46,7 +46,8 @@ fn replay(url: &str, files: &[&str]) -> String {
     let printed = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(printed.contains(" passed, "), "cli-replay.py did not come to its end:\n{printed}");
     for file in files {
-        let total = printed.lines().find(|line| line.starts_with(&format!("{file}: ")) && line.contains(" of "));
+        let total =
+            printed.lines().find(|line| line.starts_with(&format!("{file}: ")) && line.contains(" of "));
         println!("golden cli {}", total.unwrap_or_else(|| panic!("no total of {file}:\n{printed}")));
     }
     printed

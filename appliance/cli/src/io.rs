@@ -7,7 +7,8 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
-use strongroom_types::Secret;
+use strongroom_types::time::SystemClock;
+use strongroom_types::{Clock, Secret};
 use zeroize::Zeroizing;
 
 /// Longest secret that is typed or read from stdin for one.
@@ -17,8 +18,8 @@ const MAX_INPUT: u64 = 64 * 1024 * 1024;
 
 /// Where a call reads, writes and asks.
 pub struct Io {
-    /// As this program was called: `strongroom`, or the name of a link to it.
-    pub program: String,
+    /// As this program was called: `strongroom`, or a link to it, with a path or without.
+    pub program: PathBuf,
     /// Standard input.
     pub stdin: Box<dyn Read>,
     /// Standard output.
@@ -31,6 +32,8 @@ pub struct Io {
     pub env: BTreeMap<String, String>,
     /// What relative paths are relative to.
     pub folder: PathBuf,
+    /// What time it is.
+    pub clock: Box<dyn Clock>,
     /// Asks a person.
     pub prompt: Box<dyn Prompt>,
 }
@@ -44,10 +47,8 @@ pub trait Prompt {
 impl Io {
     /// The process's own.
     pub fn system() -> Self {
-        let called = std::env::args_os().next().map(PathBuf::from);
-        let name = called.as_deref().and_then(Path::file_name).and_then(OsStr::to_str);
         Self {
-            program: name.unwrap_or("strongroom").to_owned(),
+            program: std::env::args_os().next().map_or_else(|| "strongroom".into(), PathBuf::from),
             stdin: Box::new(io::stdin()),
             stdout: Box::new(io::stdout()),
             stderr: Box::new(io::stderr()),
@@ -56,8 +57,19 @@ impl Io {
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
             folder: PathBuf::from("."),
+            clock: Box::new(SystemClock),
             prompt: Box::new(Terminal),
         }
+    }
+
+    /// The user's home folder.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.env.get("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
+    }
+
+    /// The name this program was called by: `strongroom`, or that of a link to it.
+    pub fn name(&self) -> &str {
+        self.program.file_name().and_then(OsStr::to_str).unwrap_or("strongroom")
     }
 
     /// A line (or lines) on stdout. A closed pipe is no error: whoever reads has read enough.

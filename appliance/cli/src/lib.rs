@@ -8,6 +8,7 @@
 //! | [`io`] | the streams, the environment and the terminal, all of them parameters |
 //! | [`client`] | one request over HTTP or HTTPS |
 //! | [`hcl_fmt`] | the usual form of a policy's text |
+//! | [`completion`] | what a shell offers for the word that is being typed |
 //! | [`secret`] | an answer, read as Vault's clients read it |
 //! | [`show`] | tables, JSON, YAML, single fields |
 //!
@@ -16,6 +17,7 @@
 
 mod args;
 mod client;
+mod completion;
 mod env;
 mod hcl_fmt;
 mod help;
@@ -42,6 +44,9 @@ pub fn is_cli_verb(word: &str) -> bool {
 
 /// Runs one command line, without the program's name. The exit code.
 pub fn run(args: Vec<String>, io: &mut Io) -> u8 {
+    if completion::answer(verbs::TABLE, io) {
+        return 0;
+    }
     let code = match dispatch(args, io) {
         Ok(code) => code,
         Err(Failure { code, text }) => {
@@ -61,6 +66,12 @@ fn dispatch(args: Vec<String>, io: &mut Io) -> Result<u8, Failure> {
     match args.first().map(String::as_str) {
         None => return Err(Failure { code: verb::UNKNOWN, text: help::overview(verbs::TABLE) }),
         Some("-v" | "-version" | "--version") => return verbs::version::print(io),
+        Some("-autocomplete-install" | "--autocomplete-install") => {
+            return verbs::completion::change(io, true);
+        }
+        Some("-autocomplete-uninstall" | "--autocomplete-uninstall") => {
+            return verbs::completion::change(io, false);
+        }
         Some("-h" | "-help" | "--help" | "help") => {
             io.say(&help::overview(verbs::TABLE));
             return Ok(0);

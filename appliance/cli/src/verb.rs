@@ -28,10 +28,33 @@ pub struct Verb {
     pub max: Option<usize>,
     /// Its flags, by family.
     pub flags: &'static [&'static [Flag]],
+    /// What its first argument is, for the completion of the shell.
+    pub first: First,
     /// Whether `-format=raw` makes sense.
     pub raw: bool,
     /// What it does; the exit code.
     pub run: fn(&mut Call<'_>) -> Result<u8, Failure>,
+}
+
+/// What the first argument of a verb is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// Nothing that could be completed.
+    Other,
+    /// A path of the API.
+    Path,
+    /// A secret's path, as `kv` takes it.
+    Secret,
+    /// A mounted engine.
+    Mount,
+    /// A mounted way to log in.
+    Auth,
+    /// A policy's name.
+    Policy,
+    /// An audit device.
+    Device,
+    /// One of these words.
+    Word(&'static [&'static str]),
 }
 
 /// All verbs, by family.

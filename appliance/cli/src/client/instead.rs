@@ -50,7 +50,7 @@ impl Instead {
     /// What the flags ask for, if anything.
     pub fn wanted(flags: &Flags, io: &Io) -> Option<Self> {
         if flags.on("output-curl-string") {
-            return Some(Self::Curl { program: io.program.clone(), options: tls(flags, io) });
+            return Some(Self::Curl { program: io.name().to_owned(), options: tls(flags, io) });
         }
         flags.on("output-policy").then_some(Self::Policy)
     }

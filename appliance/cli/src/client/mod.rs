@@ -28,6 +28,8 @@ pub use flags::FLAGS;
 
 /// How long an answer may take unless VAULT_CLIENT_TIMEOUT says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an answer may take that somebody waits for at a prompt.
+const HURRY: Duration = Duration::from_secs(2);
 /// Between two tries.
 const BETWEEN: Duration = Duration::from_secs(1);
 
@@ -194,8 +196,7 @@ impl Client {
             Some(text) => text.parse().map_err(|_| failed("VAULT_MAX_RETRIES is not a number".into()))?,
         };
         let namespace = crate::verb::sanitize(&setting("namespace", "NAMESPACE").unwrap_or_default());
-        let token =
-            token::current(io).map_err(|error| failed(format!("cannot read the token file: {error}")))?;
+        let token = token::current(io).map_err(|error| failed(format!("cannot read the token: {error}")))?;
         if !flags.all("mfa").is_empty() || env::get(io, "MFA").is_some() {
             return Err(Failure::local(
                 "-mfa and VAULT_MFA cannot be used: this version has no second factors for single requests",
@@ -206,6 +207,13 @@ impl Client {
         let tls_name = setting("tls-server-name", "TLS_SERVER_NAME");
         let instead = Instead::wanted(flags, io);
         Ok(Self { address, tls, tls_name, headers, namespace, token, timeout, retries, instead })
+    }
+
+    /// The same client for somebody who waits at a prompt.
+    pub fn hurried(mut self) -> Self {
+        self.timeout = HURRY;
+        self.retries = 0;
+        self
     }
 
     /// The same client with another token.

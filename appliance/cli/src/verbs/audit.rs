@@ -8,7 +8,7 @@ use crate::client::Ask;
 use crate::input;
 use crate::secret::Secret;
 use crate::show::{self, Format, cell, columns};
-use crate::verb::{Call, Failure, REMOTE, Verb, sanitize};
+use crate::verb::{Call, Failure, First, REMOTE, Verb, sanitize};
 
 /// The verbs of this file.
 pub const VERBS: &[Verb] = &[
@@ -17,6 +17,7 @@ pub const VERBS: &[Verb] = &[
         about: "Write the audit log to a further device",
         takes: "TYPE [KEY=VALUE...]",
         example: "audit enable file file_path=/var/log/strongroom/audit.log",
+        first: First::Word(&["file", "http", "socket", "syslog"]),
         max: None,
         flags: &[HTTP, FORMAT, ENABLE],
         run: enable,
@@ -27,6 +28,7 @@ pub const VERBS: &[Verb] = &[
         about: "Write no audit log to a device any more",
         takes: "PATH",
         example: "audit disable file/",
+        first: First::Device,
         min: 1,
         max: Some(1),
         run: disable,

@@ -7,7 +7,7 @@ use super::mounts::{CONFIG, DESCRIPTION, FIXED, Family, OPTIONS, PATH, WHAT};
 use super::{BASE, DETAILED, FORMAT, HTTP, login, path_help};
 use crate::args::{Flag, Kind};
 use crate::show::plain;
-use crate::verb::{Call, Failure, Verb};
+use crate::verb::{Call, Failure, First, Verb};
 
 /// The verbs of this file.
 pub const VERBS: &[Verb] = &[
@@ -16,6 +16,7 @@ pub const VERBS: &[Verb] = &[
         about: "Mount a way to log in",
         takes: "TYPE",
         example: "auth enable -description=people userpass",
+        first: First::Word(&["approle", "cert", "jwt", "kubernetes", "ldap", "oidc", "userpass"]),
         min: 1,
         max: Some(1),
         flags: &[HTTP, FORMAT, PATH, WHAT, OPTIONS, CONFIG, FIXED, TOKEN_TYPE],
@@ -27,6 +28,7 @@ pub const VERBS: &[Verb] = &[
         about: "Unmount a way to log in: its users and tokens are gone",
         takes: "PATH",
         example: "auth disable userpass/",
+        first: First::Auth,
         min: 1,
         max: Some(1),
         run: |call| AUTH.disable(call),
@@ -45,6 +47,7 @@ pub const VERBS: &[Verb] = &[
         about: "Change how a way to log in is treated",
         takes: "PATH",
         example: "auth tune -default-lease-ttl=1h userpass/",
+        first: First::Auth,
         min: 1,
         max: Some(1),
         flags: &[HTTP, FORMAT, DESCRIPTION, OPTIONS, CONFIG, TOKEN_TYPE, LOCKOUT],
@@ -56,6 +59,7 @@ pub const VERBS: &[Verb] = &[
         about: "Mount a way to log in elsewhere",
         takes: "FROM TO",
         example: "auth move userpass/ people/",
+        first: First::Auth,
         min: 2,
         max: Some(2),
         run: |call| AUTH.remount(call),
@@ -66,6 +70,7 @@ pub const VERBS: &[Verb] = &[
         about: "Tell how to log in with a type, or what is at a path",
         takes: "TYPE | PATH",
         example: "auth help userpass",
+        first: First::Auth,
         min: 1,
         max: Some(1),
         run: help,

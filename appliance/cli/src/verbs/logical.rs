@@ -8,7 +8,7 @@ use crate::client::{Ask, Client};
 use crate::input;
 use crate::secret::Secret;
 use crate::show::{self, Format, cell, columns};
-use crate::verb::{Call, Failure, REMOTE, Verb};
+use crate::verb::{Call, Failure, First, REMOTE, Verb};
 
 /// The verbs of this file.
 pub const VERBS: &[Verb] = &[
@@ -17,6 +17,7 @@ pub const VERBS: &[Verb] = &[
         about: "Read what is at a path",
         takes: "PATH [KEY=VALUE...]",
         example: "read secret/data/app",
+        first: First::Path,
         min: 1,
         max: None,
         flags: &[HTTP, FORMAT, FIELD],
@@ -28,6 +29,7 @@ pub const VERBS: &[Verb] = &[
         about: "Write data to a path",
         takes: "PATH [KEY=VALUE...]",
         example: "write cubbyhole/note text=@note.txt",
+        first: First::Path,
         min: 1,
         max: None,
         flags: &[HTTP, FORMAT, FIELD, FORCE],
@@ -39,6 +41,7 @@ pub const VERBS: &[Verb] = &[
         about: "Change some of the data at a path",
         takes: "PATH [KEY=VALUE...]",
         example: "patch secret/data/app @changes.json",
+        first: First::Path,
         min: 1,
         max: None,
         flags: &[HTTP, FORMAT, FIELD, FORCE],
@@ -50,6 +53,7 @@ pub const VERBS: &[Verb] = &[
         about: "Delete what is at a path",
         takes: "PATH [KEY=VALUE...]",
         example: "delete cubbyhole/note",
+        first: First::Path,
         min: 1,
         max: None,
         flags: &[HTTP, FORMAT, FIELD],
@@ -61,6 +65,7 @@ pub const VERBS: &[Verb] = &[
         about: "List the names below a path",
         takes: "PATH",
         example: "list secret/metadata",
+        first: First::Path,
         min: 1,
         max: Some(1),
         flags: &[HTTP, FORMAT, PAGE],
@@ -72,6 +77,7 @@ pub const VERBS: &[Verb] = &[
         about: "List all names below a path, those in folders too",
         takes: "PATH",
         example: "scan secret/metadata",
+        first: First::Path,
         min: 1,
         max: Some(1),
         flags: &[HTTP, FORMAT, PAGE],

@@ -226,8 +226,7 @@ fn asked(call: &mut Call<'_>) -> Result<Hidden, Failure> {
 
 /// The token in use, nothing else; an empty line without one.
 pub fn print_token(call: &mut Call<'_>) -> Result<u8, Failure> {
-    let token =
-        token::current(call.io).map_err(|e| Failure::local(format!("cannot read the token file: {e}")))?;
+    let token = token::current(call.io).map_err(|e| Failure::local(format!("cannot read the token: {e}")))?;
     let text = token.as_ref().and_then(Hidden::expose_str).unwrap_or_default().to_owned();
     call.io.say(&text);
     Ok(0)

@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth;
+pub mod completion;
 mod history;
 mod kv;
 mod lease;
@@ -22,7 +23,7 @@ pub mod version;
 use crate::args::{Flag, Kind};
 use crate::client::FLAGS as HTTP;
 use crate::show::{FIELD, FORMAT};
-use crate::verb::{Table, Verb};
+use crate::verb::{First, Table, Verb};
 
 /// Every verb, in the order of the help.
 pub static TABLE: Table = Table(&[
@@ -39,6 +40,7 @@ pub static TABLE: Table = Table(&[
     lease::VERBS,
     audit::VERBS,
     operator::VERBS,
+    completion::VERBS,
     version::VERBS,
     history::VERBS,
 ]);
@@ -52,6 +54,7 @@ const BASE: Verb = Verb {
     min: 0,
     max: Some(0),
     flags: &[HTTP, FORMAT],
+    first: First::Other,
     raw: false,
     run: |_| Ok(0),
 };

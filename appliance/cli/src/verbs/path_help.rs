@@ -6,7 +6,7 @@ use super::BASE;
 use crate::client::Ask;
 use crate::secret::Secret;
 use crate::show::{self, Format, plain};
-use crate::verb::{Call, Failure, Verb};
+use crate::verb::{Call, Failure, First, Verb};
 
 /// The verb of this file.
 pub const VERBS: &[Verb] = &[Verb {
@@ -15,6 +15,7 @@ pub const VERBS: &[Verb] = &[Verb {
     takes: "PATH",
     example: "path-help secret",
     min: 1,
+    first: First::Path,
     max: Some(1),
     run: |call| {
         let path = call.path(0);

@@ -7,7 +7,7 @@ use crate::args::{Flag, Kind};
 use crate::client::Ask;
 use crate::secret::Secret;
 use crate::show::{self, Format, plain};
-use crate::verb::{Call, Failure, REMOTE, Verb};
+use crate::verb::{Call, Failure, First, REMOTE, Verb};
 
 /// The verbs of this file.
 pub const VERBS: &[Verb] = &[
@@ -16,6 +16,7 @@ pub const VERBS: &[Verb] = &[
         about: "Write a policy from a file, or from stdin for -",
         takes: "NAME FILE | NAME -",
         example: "policy write app app.hcl",
+        first: First::Policy,
         min: 2,
         max: Some(2),
         flags: &[HTTP, FORMAT, WRITE],
@@ -27,6 +28,7 @@ pub const VERBS: &[Verb] = &[
         about: "Print a policy",
         takes: "NAME",
         example: "policy read app",
+        first: First::Policy,
         min: 1,
         max: Some(1),
         run: read,
@@ -44,6 +46,7 @@ pub const VERBS: &[Verb] = &[
         about: "Delete a policy: tokens that have it may do less from then on",
         takes: "NAME",
         example: "policy delete app",
+        first: First::Policy,
         min: 1,
         max: Some(1),
         run: delete,

@@ -5,7 +5,7 @@ use strongroom_types::JsonMap;
 use super::mounts::list::{Column, setting};
 use super::mounts::{CONFIG, DESCRIPTION, FIXED, Family, OPTIONS, PATH, WHAT};
 use super::{BASE, DETAILED, FORMAT, HTTP};
-use crate::verb::{Call, Failure, Verb};
+use crate::verb::{Call, Failure, First, Verb};
 
 /// The verbs of this file.
 pub const VERBS: &[Verb] = &[
@@ -14,6 +14,7 @@ pub const VERBS: &[Verb] = &[
         about: "Mount a secrets engine",
         takes: "TYPE",
         example: "secrets enable -path=team -version=2 kv",
+        first: First::Word(&["kv", "database", "pki", "ssh", "totp", "transit"]),
         min: 1,
         max: Some(1),
         flags: &[HTTP, FORMAT, PATH, WHAT, OPTIONS, CONFIG, FIXED],
@@ -25,6 +26,7 @@ pub const VERBS: &[Verb] = &[
         about: "Unmount an engine: everything in it is gone",
         takes: "PATH",
         example: "secrets disable team/",
+        first: First::Mount,
         min: 1,
         max: Some(1),
         run: |call| SECRETS.disable(call),
@@ -43,6 +45,7 @@ pub const VERBS: &[Verb] = &[
         about: "Change how an engine's requests are treated",
         takes: "PATH",
         example: "secrets tune -max-lease-ttl=4h team/",
+        first: First::Mount,
         min: 1,
         max: Some(1),
         flags: &[HTTP, FORMAT, DESCRIPTION, OPTIONS, CONFIG],
@@ -54,6 +57,7 @@ pub const VERBS: &[Verb] = &[
         about: "Mount an engine elsewhere, with everything in it",
         takes: "FROM TO",
         example: "secrets move team/ people/",
+        first: First::Mount,
         min: 2,
         max: Some(2),
         run: |call| SECRETS.remount(call),

@@ -7,7 +7,8 @@ use crate::args::{Flag, Kind};
 use crate::client::Ask;
 use crate::secret::Secret;
 use crate::show::{self, Format, plain};
-use crate::verb::{Call, Failure, Verb};
+use crate::verb::{Call, Failure, First, Verb};
+use crate::{env, token};
 
 /// The verbs of this file.
 pub const VERBS: &[Verb] = &[
@@ -54,6 +55,7 @@ pub const VERBS: &[Verb] = &[
         about: "Tell what a token may do at a path; without a token, one's own",
         takes: "[TOKEN] PATH",
         example: "token capabilities secret/data/app",
+        first: First::Path,
         max: None,
         run: capabilities,
         ..BASE
@@ -204,6 +206,10 @@ fn revoke(call: &mut Call<'_>) -> Result<u8, Failure> {
     };
     let answer = Secret::ask(&call.client()?, "Error revoking token", &Ask::put(&path, &body))?;
     answer.iter().for_each(|secret| show::warnings(call.io, secret));
+    // What is kept for later commands opens nothing any more.
+    if own && env::get(call.io, "TOKEN").is_none() {
+        token::erase(call.io).map_err(|cause| Failure::local(format!("Error erasing token: {cause}")))?;
+    }
     call.io.say("Success! Revoked token (if it existed)");
     Ok(0)
 }

@@ -3,10 +3,13 @@
 // The lints spare tests, not the functions that they share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod completion;
 mod errors;
+mod instead;
 mod kv;
 mod logical;
 mod login;
 mod operator;
 mod support;
 mod tls;
+mod token_helper;

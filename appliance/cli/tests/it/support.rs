@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use strongroom_cli::{Io, Prompt, run};
 use strongroom_types::Secret;
+use strongroom_types::time::SystemClock;
 use tempfile::TempDir;
 
 /// What a call gave.
@@ -95,13 +96,14 @@ impl Caller {
     pub fn words(&self, words: &[&str]) -> Outcome {
         let (stdout, stderr) = (Shared::default(), Shared::default());
         let mut io = Io {
-            program: "strongroom".to_owned(),
+            program: "strongroom".into(),
             stdin: Box::new(io::Cursor::new(self.stdin.clone().into_bytes())),
             stdout: Box::new(stdout.clone()),
             stderr: Box::new(stderr.clone()),
             to_terminal: self.to_terminal,
             env: self.env.clone(),
             folder: self.home.path().to_owned(),
+            clock: Box::new(SystemClock),
             prompt: Box::new(Typed(self.typed)),
         };
         let code = run(words.iter().map(|&word| word.to_owned()).collect(), &mut io);
