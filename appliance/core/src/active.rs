@@ -18,6 +18,7 @@ use crate::mounts::MountTable;
 use crate::outbox::Outbox;
 use crate::perform::After;
 use crate::policies::Policies;
+use crate::sys::remount::Moves;
 use crate::tokens::{Tokens, UseLocks};
 use crate::{Parts, Settings, audit_trail, log};
 
@@ -66,6 +67,8 @@ pub struct Active {
     pub clock: Floored,
     /// Held by whoever changes the system's own tables.
     pub changes: Mutex<()>,
+    /// Mounts that have been moved.
+    pub moves: Moves,
     /// Notified when there is something to sweep.
     pub sweep: Notify,
     switch: Arc<Switch>,
@@ -109,6 +112,7 @@ impl Active {
             entropy: parts.entropy.clone(),
             clock: Floored::load(parts.clock.clone(), &reader)?,
             changes: Mutex::default(),
+            moves: Moves::default(),
             sweep: Notify::new(),
             switch,
             system,
@@ -136,6 +140,7 @@ impl Active {
                     let table = MountTable::load(&reader, &self.barrier, self.engines, &self.settings)?;
                     self.mounts.store(Arc::new(table));
                 }
+                After::Moved(moved) => self.moves.remember(moved),
                 After::Policies => self.policies.reload(&self.system.at(self.snapshot()?))?,
                 After::Rotated(rotation) => {
                     rotation.install();

@@ -16,6 +16,7 @@ use crate::active::Active;
 use crate::fault::damaged;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
+use crate::sys::remount::Moved;
 use crate::wrapping;
 
 /// How an endpoint of core's own tables runs.
@@ -64,6 +65,8 @@ pub struct Work {
 pub enum After {
     /// The mount table has changed.
     Mounts,
+    /// A mount has been moved.
+    Moved(Moved),
     /// A policy has changed.
     Policies,
     /// A new term is there.

@@ -41,8 +41,13 @@ const fn read(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
 fn mounts(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let table = scene.active.mounts.load();
     let visible = table.all().into_iter().filter(|mount| sees(scene, mount));
+    let is_somebody = scene.request.stage.asker.is_some();
+    // Whoever has no token is told what a form to log in with needs.
+    let show = |m: &Mount| if is_somebody { show(m) } else { show_to_strangers(m) };
     let secret: JsonMap = visible.map(|m| (m.record.path.clone(), show(m))).collect();
-    let auth = if scene.request.stage.asker.is_some() { super::auth::all() } else { json!({}) };
+    let sees_tokens =
+        scene.request.stage.asker.as_ref().is_some_and(|asker| asker.acl.visible("auth/token/"));
+    let auth = if sees_tokens { super::auth::all() } else { json!({}) };
     Ok(Work::reply(Reply::data(json!({ "secret": secret, "auth": auth }))))
 }
 
@@ -69,11 +74,17 @@ fn sees_with_token(scene: &Scene<'_>, mount: &Mount) -> bool {
     scene.request.stage.asker.as_ref().is_some_and(|asker| asker.acl.visible(&mount.record.path))
 }
 
+fn show_to_strangers(mount: &Mount) -> Value {
+    let record = &mount.record;
+    json!({ "description": record.description, "options": record.options, "type": record.kind })
+}
+
 fn show(mount: &Mount) -> Value {
     let record = &mount.record;
     json!({
         "accessor": record.accessor,
         "config": { "default_lease_ttl": record.config.default_lease_ttl, "max_lease_ttl": record.config.max_lease_ttl, "force_no_cache": record.config.force_no_cache },
+        "deprecation_status": "supported",
         "description": record.description,
         "external_entropy_access": record.external_entropy_access,
         "local": record.local,

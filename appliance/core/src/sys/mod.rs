@@ -6,8 +6,10 @@ mod capabilities;
 mod internal;
 mod mounts;
 mod policies;
+pub mod remount;
 pub mod rotate;
 mod seal;
+mod tune;
 
 use serde_json::{Value, json};
 use strongroom_engine::{Param, ParamKind, Table};
@@ -18,7 +20,9 @@ use crate::perform::Run;
 
 /// All routes below `sys/`; earlier ones win.
 pub const TABLES: &[Table<Run>] = &[
+    tune::ROUTES,
     mounts::ROUTES,
+    remount::ROUTES,
     auth::ROUTES,
     policies::ROUTES,
     capabilities::ROUTES,

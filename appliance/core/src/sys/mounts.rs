@@ -1,28 +1,28 @@
-//! `sys/mounts`: enable, read, list, tune, disable.
+//! `sys/mounts`: enable, read, list, disable.
 
 use serde_json::{Value, json};
 use strongroom_barrier::Write;
-use strongroom_engine::{Body, Cx, Endpoint, Field, FieldSpec, MountOptions, Route};
+use strongroom_engine::{Body, Endpoint, Field, FieldSpec, MountOptions, Route};
 use strongroom_types::id::MountId;
-use strongroom_types::time::parse_duration;
 use strongroom_types::{ApiPath, JsonMap, Operation, Refusal, Reply};
 
+use super::tune::configure;
 use super::{PATH, at_top};
-use crate::fault::{barrier, damaged};
+use crate::fault::damaged;
 use crate::mounts::{Mount, MountConfig, MountRecord, name_of};
-use crate::perform::{After, Run, Scene, Work, of_mount};
+use crate::perform::{After, Run, Scene, Work};
 use crate::tokens::base62;
 
 const TYPE: Field<String> = Field::new("type", "The kind of engine: kv, kv-v2, …");
-const DESCRIPTION: Field<String> = Field::new("description", "For people.");
+pub(super) const DESCRIPTION: Field<String> = Field::new("description", "For people.");
 const CONFIG: Field<JsonMap> =
     Field::new("config", "default_lease_ttl, max_lease_ttl, listing_visibility, …");
-const OPTIONS: Field<JsonMap> = Field::new("options", "The engine's own options, such as version.");
+pub(super) const OPTIONS: Field<JsonMap> =
+    Field::new("options", "The engine's own options, such as version.");
 const LOCAL: Field<bool> = Field::new("local", "Whether the mount stays on this cluster.");
 const SEAL_WRAP: Field<bool> = Field::new("seal_wrap", "Accepted; everything is behind the seal already.");
 const ENTROPY: Field<bool> = Field::new("external_entropy_access", "Accepted and shown.");
 
-const TUNABLE: &[FieldSpec] = &[DESCRIPTION.spec(), OPTIONS.spec()];
 const ENABLE: &[FieldSpec] = &[
     TYPE.spec(),
     DESCRIPTION.spec(),
@@ -39,13 +39,6 @@ pub const ROUTES: &[Route<Run>] = &[
         path: "mounts",
         help: "All mounted engines.",
         endpoints: &[look("List the mounts.", list)],
-        ..Route::BASE
-    },
-    Route {
-        path: "mounts/{path*}/tune",
-        params: &[PATH],
-        help: "The settings of a mount.",
-        endpoints: &[look("Read the settings.", read_tune), alone("Change the settings.", TUNABLE, tune)],
         ..Route::BASE
     },
     Route {
@@ -67,11 +60,11 @@ pub const ROUTES: &[Route<Run>] = &[
     },
 ];
 
-const fn look(summary: &'static str, run: crate::perform::SystemHandler) -> Endpoint<Run> {
+pub(super) const fn look(summary: &'static str, run: crate::perform::SystemHandler) -> Endpoint<Run> {
     Endpoint { operation: Operation::Read, summary, fields: &[], body: Body::None, run: Run::Free(run) }
 }
 
-const fn alone(
+pub(super) const fn alone(
     summary: &'static str,
     fields: &'static [FieldSpec],
     run: crate::perform::SystemHandler,
@@ -104,7 +97,7 @@ fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 /// `sys/` is no mount, but clients expect to see it among them.
-fn system_record() -> MountRecord {
+pub(super) fn system_record() -> MountRecord {
     MountRecord {
         v: 1,
         id: crate::active::SYSTEM,
@@ -126,8 +119,7 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let path = given_path(scene)?;
     let asked = call.get(&TYPE).filter(|kind| !kind.is_empty());
     let asked = asked.ok_or_else(|| Refusal::bad_request("backend type must be specified as a string"))?;
-    let reserved = ["sys/", "auth/", "identity/", "cubbyhole/", "audit/"];
-    if reserved.iter().any(|held| path.starts_with(held)) {
+    if is_reserved(&path) {
         return Err(Refusal::bad_request(format!("path is already in use at {path}")));
     }
     if let Some(held) = active.mounts.load().conflict(&path) {
@@ -146,7 +138,7 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
         _ => asked,
     };
     let mut config = MountConfig::default();
-    configure(&mut config, &call.get(&CONFIG).unwrap_or_default())?;
+    configure(&mut config, &call.get(&CONFIG).unwrap_or_default(), &active.settings)?;
     let record = MountRecord {
         v: 1,
         id: MountId::from_random(active.entropy.draw()?),
@@ -165,6 +157,11 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let body = serde_json::to_vec(&record).map_err(damaged)?;
     let write = Write::put(name_of(record.id)?, body).if_unchanged(None);
     Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mounts]))
+}
+
+/// Whether no engine may be mounted at `path`: core's own, and what is core's in other servers.
+pub(super) fn is_reserved(path: &str) -> bool {
+    ["sys/", "auth/", "identity/", "cubbyhole/", "audit/"].iter().any(|held| path.starts_with(held))
 }
 
 fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -186,64 +183,8 @@ fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     Ok(Work::done(writes).then([After::Mounts, After::Sweep]))
 }
 
-fn read_tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let path = given_path(scene)?;
-    let mounts = scene.active.mounts.load();
-    let record = match mounts.at(&path) {
-        Some(mount) => mount.record.clone(),
-        None if path == "sys/" => system_record(),
-        None => return Err(Refusal::bad_request(format!("no handler for route \"{path}\""))),
-    };
-    let mut shown = show_config(&record.config);
-    let settings = &scene.active.settings;
-    let or = |own: i64, system: i64| if own == 0 { system } else { own };
-    shown.insert(
-        "default_lease_ttl".into(),
-        or(record.config.default_lease_ttl, settings.default_lease_ttl).into(),
-    );
-    shown.insert("max_lease_ttl".into(), or(record.config.max_lease_ttl, settings.max_lease_ttl).into());
-    shown.insert("description".into(), record.description.into());
-    if !record.options.is_empty() {
-        shown.insert("options".into(), json!(record.options));
-    }
-    Ok(Work::reply(at_top(Value::from(shown))))
-}
-
-fn tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let call = &scene.request.stage.call;
-    let path = given_path(scene)?;
-    let active = scene.active;
-    let mounts = active.mounts.load();
-    let mount = mounts.at(&path).ok_or_else(|| Refusal::bad_request(format!("no mount at {path}")))?;
-    let mut record = mount.record.clone();
-    if let Some(description) = call.get(&DESCRIPTION) {
-        record.description = description;
-    }
-    configure(&mut record.config, &call.fields)?;
-    let mut work = Work::reply(Reply::Empty).then([After::Mounts]);
-    if let Some(changed) = call.get(&OPTIONS) {
-        record.options.extend(options(Some(changed))?);
-        if record.options != mount.record.options {
-            // Asked before the engine's own check, which does not know where the options come from.
-            if let Some(retune) = mount.engine.retune {
-                let cx: Cx = crate::perform::cx(active, mount, None, scene.snapshot.clone());
-                let outcome = retune(&cx, &mount.record.options, &record.options)?;
-                let own = of_mount(&mount.view, outcome);
-                work.reply = own.reply;
-                work.writes = own.writes;
-            }
-            (mount.engine.routes)(&record.options)?;
-        }
-    }
-    let body = serde_json::to_vec(&record).map_err(damaged)?;
-    let name = name_of(record.id)?;
-    let seen = active.system.at(scene.snapshot.clone()).get(&name).map_err(barrier)?;
-    work.writes.push((active.system.clone(), Write::put(name, body).if_unchanged(seen.as_ref())));
-    Ok(work)
-}
-
 /// The path parameter as a mount path: canonical, with its slash.
-fn given_path(scene: &Scene<'_>) -> Result<String, Refusal> {
+pub(super) fn given_path(scene: &Scene<'_>) -> Result<String, Refusal> {
     if scene.request.head.path.has_trailing_slash() {
         return Err(Refusal::not_found());
     }
@@ -252,7 +193,7 @@ fn given_path(scene: &Scene<'_>) -> Result<String, Refusal> {
     Ok(format!("{}/", path.as_str()))
 }
 
-fn options(given: Option<JsonMap>) -> Result<MountOptions, Refusal> {
+pub(super) fn options(given: Option<JsonMap>) -> Result<MountOptions, Refusal> {
     let text = |value: Value| match value {
         Value::String(text) => Some(text),
         Value::Number(number) => Some(number.to_string()),
@@ -264,51 +205,6 @@ fn options(given: Option<JsonMap>) -> Result<MountOptions, Refusal> {
         .map(|(key, value)| Some((key, text(value)?)))
         .collect::<Option<_>>()
         .ok_or_else(|| Refusal::bad_request("'options' must be an object of strings"))
-}
-
-/// Takes over the settings that `given` names.
-fn configure(config: &mut MountConfig, given: &JsonMap) -> Result<(), Refusal> {
-    for (key, value) in given.iter().filter(|(_, value)| !value.is_null()) {
-        match key.as_str() {
-            "default_lease_ttl" => config.default_lease_ttl = seconds(key, value)?,
-            "max_lease_ttl" => config.max_lease_ttl = seconds(key, value)?,
-            "force_no_cache" => config.force_no_cache = value.as_bool().unwrap_or_default(),
-            "audit_non_hmac_request_keys" => config.audit_non_hmac_request_keys = texts(key, value)?,
-            "audit_non_hmac_response_keys" => config.audit_non_hmac_response_keys = texts(key, value)?,
-            "passthrough_request_headers" => config.passthrough_request_headers = texts(key, value)?,
-            "allowed_response_headers" => config.allowed_response_headers = texts(key, value)?,
-            "listing_visibility" => match value.as_str() {
-                Some(text @ ("" | "hidden" | "unauth")) => text.clone_into(&mut config.listing_visibility),
-                _ => return Err(Refusal::bad_request("invalid value for 'listing_visibility'")),
-            },
-            _ => {}
-        }
-    }
-    if config.max_lease_ttl != 0 && config.default_lease_ttl > config.max_lease_ttl {
-        return Err(Refusal::bad_request("given default lease TTL greater than given max lease TTL"));
-    }
-    Ok(())
-}
-
-/// `"system"` and an empty text are the system's own value, 0.
-fn seconds(key: &str, value: &Value) -> Result<i64, Refusal> {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if text.is_empty() || text == "system" {
-        return Ok(0);
-    }
-    parse_duration(&text)
-        .map(|nanos| nanos / 1_000_000_000)
-        .filter(|secs| *secs >= 0)
-        .ok_or_else(|| Refusal::bad_request(format!("invalid duration for '{key}'")))
-}
-
-fn texts(key: &str, value: &Value) -> Result<Vec<String>, Refusal> {
-    let list = match value {
-        Value::String(text) => Some(text.split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect()),
-        Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
-        _ => None,
-    };
-    list.ok_or_else(|| Refusal::bad_request(format!("'{key}' must be a list of strings")))
 }
 
 /// A mount as `sys/mounts` shows it.
@@ -330,7 +226,7 @@ fn show(record: &MountRecord) -> Value {
     })
 }
 
-fn show_config(config: &MountConfig) -> JsonMap {
+pub(super) fn show_config(config: &MountConfig) -> JsonMap {
     match serde_json::to_value(config) {
         Ok(Value::Object(map)) => map,
         _ => JsonMap::new(),

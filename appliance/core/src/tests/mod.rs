@@ -2,6 +2,7 @@
 
 mod audit;
 mod lifecycle;
+mod mounts;
 mod requests;
 mod sweep;
 mod token_kinds;
