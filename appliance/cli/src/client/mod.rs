@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+use http_body_util::BodyExt;
 use rustls::ClientConfig;
 use serde_json::Value;
 use strongroom_types::Secret;
 use strongroom_types::time::parse_duration;
+use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use crate::args::Flags;
@@ -254,25 +256,51 @@ impl Client {
         })
     }
 
+    /// Asks for an answer that has no end, and hands over its parts as they come. Returns when the server ends it.
+    pub fn follow(&self, ask: &Ask<'_>, part: &mut dyn FnMut(&[u8])) -> Result<(), ClientError> {
+        if let Some(instead) = &self.instead {
+            return Err(ClientError::Instead(instead.text(self, ask)));
+        }
+        let target = target(ask);
+        runtime()?.block_on(async {
+            let begun = tokio::time::timeout(self.timeout, wire::begin(self, ask, &target)).await;
+            let begun = begun.unwrap_or_else(|_| Err(self.too_late()));
+            let mut response = begun.map_err(|cause| self.unreachable(ask, cause))?;
+            if response.status().as_u16() >= 400 {
+                let answer = wire::whole(response).await.map_err(|cause| self.unreachable(ask, cause))?;
+                return Err(self.refused(ask, answer));
+            }
+            while let Some(frame) = response.frame().await {
+                let frame =
+                    frame.map_err(|error| self.unreachable(ask, format!("the answer broke off: {error}")))?;
+                frame.data_ref().into_iter().for_each(|bytes| part(bytes));
+            }
+            Ok(())
+        })
+    }
+
+    fn unreachable(&self, ask: &Ask<'_>, cause: String) -> ClientError {
+        let request = format!("{} \"{}\"", ask.method, self.address.url(&target(ask)));
+        ClientError::Unreachable { request, cause }
+    }
+
+    fn too_late(&self) -> String {
+        format!("no answer within {} s", self.timeout.as_secs())
+    }
+
     fn ask_any(&self, ask: &Ask<'_>) -> Result<Answer, ClientError> {
         if let Some(instead) = self.instead.as_ref().filter(|_| !ask.preliminary) {
             return Err(ClientError::Instead(instead.text(self, ask)));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| ClientError::Strange(format!("cannot start: {error}")))?;
+        let runtime = runtime()?;
         let target = target(ask);
-        let unreachable = |cause: String| ClientError::Unreachable {
-            request: format!("{} \"{}\"", ask.method, self.address.url(&target)),
-            cause,
-        };
+        let unreachable = |cause| self.unreachable(ask, cause);
         let mut tries = 0;
         loop {
             let sent = async { tokio::time::timeout(self.timeout, wire::send(self, ask, &target)).await };
             let answer = match runtime.block_on(sent) {
                 Ok(answer) => answer,
-                Err(_) => Err(format!("no answer within {} s", self.timeout.as_secs())),
+                Err(_) => Err(self.too_late()),
             };
             let again = match &answer {
                 Ok(answer) => answer.status == 412 || (answer.status >= 500 && answer.status != 501),
@@ -285,6 +313,11 @@ impl Client {
             std::thread::sleep(BETWEEN);
         }
     }
+}
+
+fn runtime() -> Result<Runtime, ClientError> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| ClientError::Strange(format!("cannot start: {error}")))
 }
 
 fn target(ask: &Ask<'_>) -> Target {

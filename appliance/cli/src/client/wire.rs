@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
@@ -20,6 +21,11 @@ const MAX_ANSWER: usize = 256 * 1024 * 1024;
 
 /// Sends, and reads the answer. The error is for people.
 pub async fn send(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Answer, String> {
+    whole(begin(client, ask, target).await?).await
+}
+
+/// Sends, and reads the head of the answer.
+pub async fn begin(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Response<Incoming>, String> {
     let request = request(client, ask, target)?;
     match &client.address {
         Address::Unix(path) => {
@@ -88,7 +94,7 @@ fn request(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Request<Fu
     Ok(request)
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, String>
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -100,7 +106,11 @@ where
     };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(broken)?;
+    sender.send_request(request).await.map_err(broken)
+}
+
+/// The rest of an answer.
+pub async fn whole(response: Response<Incoming>) -> Result<Answer, String> {
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), MAX_ANSWER)
         .collect()

@@ -3,12 +3,14 @@
 mod audit;
 mod auth;
 pub mod completion;
+mod debug;
 mod history;
 mod kv;
 mod lease;
 mod logical;
 mod login;
 mod login_password;
+mod monitor;
 mod mounts;
 mod operator;
 mod path_help;
@@ -40,6 +42,8 @@ pub static TABLE: Table = Table(&[
     lease::VERBS,
     audit::VERBS,
     operator::VERBS,
+    debug::VERBS,
+    monitor::VERBS,
     completion::VERBS,
     version::VERBS,
     history::VERBS,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod completion;
+mod debug;
 mod errors;
 mod instead;
 mod kv;
