@@ -76,11 +76,16 @@ impl Secret {
             None | Some(Value::Null) => default,
             Some(value) => value,
         };
+        // Programs that read our JSON find these members always.
         let mut auth = take("auth", Value::Null);
         if let Some(auth) = auth.as_object_mut() {
-            for name in ["token_policies", "identity_policies"] {
+            for name in ["token_policies", "identity_policies", "metadata", "mfa_requirement"] {
                 auth.entry(name).or_insert(Value::Null);
             }
+        }
+        let mut wrap_info = take("wrap_info", Value::Null);
+        if let Some(wrap_info) = wrap_info.as_object_mut() {
+            wrap_info.entry("wrapped_accessor").or_insert_with(|| "".into());
         }
         Self {
             request_id: take("request_id", "".into()),
@@ -90,7 +95,7 @@ impl Secret {
             data: take("data", Value::Null),
             warnings: take("warnings", Value::Null),
             auth,
-            wrap_info: take("wrap_info", Value::Null),
+            wrap_info,
         }
     }
 

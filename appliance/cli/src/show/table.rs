@@ -119,7 +119,7 @@ fn wrapping(rows: &mut Rows, wrap: &Value) {
     rows.add("wrapping_token_ttl:", duration(get("ttl").as_i64().unwrap_or(0)));
     rows.add("wrapping_token_creation_time:", plain(get("creation_time")));
     rows.add("wrapping_token_creation_path:", plain(get("creation_path")));
-    if let Some(accessor) = wrap.get("wrapped_accessor") {
+    if let Some(accessor) = wrap.get("wrapped_accessor").filter(|accessor| !plain(accessor).is_empty()) {
         rows.add("wrapped_accessor:", plain(accessor));
     }
 }

@@ -11,6 +11,7 @@ mod kv;
 mod logical;
 mod login;
 mod operator;
+mod operator_keys;
 mod support;
 mod tls;
 mod token_helper;
