@@ -67,7 +67,8 @@ pub fn verb(verb: &Verb) -> String {
     if verb.flags.iter().any(|family| !family.is_empty()) {
         out.push_str("\nFlags:\n\n");
     }
-    for flag in verb.flags.iter().copied().flatten() {
+    // Its own first, then those that every verb has.
+    for flag in verb.flags.iter().rev().copied().flatten() {
         let _ = writeln!(out, "    {:32} {}", shown(flag), flag.about);
     }
     out.truncate(out.trim_end().len());

@@ -8,6 +8,11 @@ use crate::args::{Flag, Flags, Kind};
 pub const FLAGS: &[Flag] = &[
     Flag { names: &["address"], kind: Kind::Text, about: "The server (VAULT_ADDR; https://127.0.0.1:8200)" },
     Flag {
+        names: &["agent-address"],
+        kind: Kind::Text,
+        about: "An agent that asks the server (VAULT_AGENT_ADDR)",
+    },
+    Flag {
         names: &["ca-cert"],
         kind: Kind::Text,
         about: "A file of CA certificates to trust (VAULT_CACERT)",

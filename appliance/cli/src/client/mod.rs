@@ -61,6 +61,8 @@ pub struct Ask<'a> {
     pub body: Option<&'a Value>,
     /// Asked on the way to what the caller wants: sent even when only the command line is wanted, and never wrapped.
     pub preliminary: bool,
+    /// Never wrapped, though it is what the caller wants.
+    pub bare: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -180,7 +182,13 @@ impl Client {
         let setting =
             |flag: &str, name: &str| flags.text(flag).or_else(|| env::get(io, name)).map(str::to_owned);
         let failed = |cause: String| Failure::remote(format!("failed to create client: {cause}"));
-        let address = setting("address", "ADDR").unwrap_or_else(|| "https://127.0.0.1:8200".into());
+        // A flag wins over the environment, and an agent over the server behind it.
+        let agent = flags.text("agent-address").or_else(|| match flags.text("address") {
+            Some(_) => None,
+            None => env::get(io, "AGENT_ADDR"),
+        });
+        let address = agent.map(str::to_owned).or_else(|| setting("address", "ADDR"));
+        let address = address.unwrap_or_else(|| "https://127.0.0.1:8200".into());
         let address = Address::parse(&address).map_err(failed)?;
         let tls = match address.is_tls() {
             true => Some(tls::config(flags, io).map_err(failed)?),
@@ -224,9 +232,9 @@ impl Client {
         self
     }
 
-    /// The headers of a request but its token: what is preliminary is never wrapped.
+    /// The headers of a request but its token.
     fn headers_for(&self, ask: &Ask<'_>) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
-        self.headers.iter().filter(move |(name, _)| !ask.preliminary || name != flags::WRAP)
+        self.headers.iter().filter(move |(name, _)| !(ask.preliminary || ask.bare) || name != flags::WRAP)
     }
 
     /// Asks, and expects a status below 400.

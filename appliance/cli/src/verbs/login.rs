@@ -148,10 +148,7 @@ fn by_token(call: &mut Call<'_>, client: Client) -> Result<Secret, Failure> {
     let text = given.expose_str().unwrap_or_default().to_owned();
     let client = client.with_token(given);
     let what = "Error authenticating: error looking up token";
-    let answer =
-        client.ask(&Ask::get("auth/token/lookup-self")).map_err(|cause| Failure::during(what, &cause))?;
-    let found = Secret::of(&answer).map_err(|cause| Failure::during(what, &cause))?;
-    let found = found.ok_or_else(|| Failure::remote(format!("{what}: the answer is empty")))?;
+    let found = Secret::must(&client, what, &Ask { bare: true, ..Ask::get("auth/token/lookup-self") })?;
     Ok(as_auth(&found, &text))
 }
 

@@ -106,3 +106,18 @@ fn the_environment_wins_over_the_file() {
     );
     assert_eq!(Caller::of(&server).unset("VAULT_TOKEN").run("print token").stdout, "\n");
 }
+
+#[test]
+fn the_lookup_of_a_login_is_not_wrapped_and_an_agent_is_asked_first() {
+    const LOOKUP: crate::support::Script = &[(
+        "GET /v1/auth/token/lookup-self",
+        200,
+        r#"{"request_id":"","data":{"id":"t1","policies":["root"],"ttl":0}}"#,
+    )];
+    let server = Server::new(LOOKUP);
+    let caller = Caller::at("http://127.0.0.1:1").set("VAULT_AGENT_ADDR", &server.url);
+    assert_eq!(caller.run("login -wrap-ttl=5m -no-print t1").code, 0);
+    assert!(!server.last().headers.contains_key("x-vault-wrap-ttl"));
+    assert_eq!(caller.run("login -address=http://127.0.0.1:1 -no-print t1").code, 2);
+    assert_eq!(caller.run(&format!("login -agent-address={} -no-print t1", server.url)).code, 0);
+}
