@@ -1,7 +1,7 @@
 //! The bytes of one request and one answer: a connection of their own, HTTP/1.1.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_TYPE, HOST, LOCATION};
 use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -112,6 +112,15 @@ where
 /// The rest of an answer.
 pub async fn whole(response: Response<Incoming>) -> Result<Answer, String> {
     let status = response.status().as_u16();
+    if (300..400).contains(&status) {
+        // Followed blindly, a token would go wherever an answer says; taken for a success, a write would be lost.
+        let to =
+            response.headers().get(LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+        let to = to.map_or_else(|| "elsewhere".to_owned(), |to| format!("to {to}"));
+        return Err(format!(
+            "nothing was done: the server sends us {to}. If that is right, set VAULT_ADDR to it"
+        ));
+    }
     let body = Limited::new(response.into_body(), MAX_ANSWER)
         .collect()
         .await

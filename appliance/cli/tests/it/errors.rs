@@ -223,3 +223,12 @@ fn no_answer_of_the_server_can_break_it() {
     // A status that does not say that it is unsealed is sealed.
     assert_eq!(caller.run("status").code, 2);
 }
+
+#[test]
+fn a_server_that_sends_elsewhere_has_done_nothing() {
+    let server = crate::support::Server::new(&[("PUT /v1/a", 307, "")]);
+    let outcome = Caller::of(&server).run("write a b=c");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""));
+    assert!(outcome.stderr.contains("nothing was done"), "{}", outcome.stderr);
+    assert_eq!(server.asked().len(), 1);
+}

@@ -34,6 +34,7 @@ pub const FLAGS: &[Flag] = &[
 
 /// Where the API has it: for those who may by their token; and as Vault had it.
 const BASES: [&str; 2] = ["sys/generate-root-token", "sys/generate-root"];
+const STATUS: &str = "Error reading root generation status";
 /// How long a token is where the server does not say.
 const LENGTH: usize = 28;
 /// What a one-time pad is made of.
@@ -59,6 +60,7 @@ pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
     let (base, now) = base(&client)?;
     let attempt = format!("{base}/attempt");
     if on("status") {
+        let now = object(&client, STATUS, &Ask::get(&attempt))?;
         return print(call, &now);
     }
     if on("cancel") {
@@ -95,8 +97,7 @@ fn object(client: &Client, what: &str, ask: &Ask<'_>) -> Result<Value, Failure> 
 
 /// The first of [`BASES`] that this server knows, and how far it is there.
 fn base(client: &Client) -> Result<(&'static str, Value), Failure> {
-    let what = "Error reading root generation status";
-    let mut last = Failure::remote(what);
+    let mut last = Failure::remote(STATUS);
     for base in BASES {
         let path = format!("{base}/attempt");
         match client.ask(&Ask::preliminary(&path)).and_then(|answer| status::object(&answer.body)) {
@@ -107,7 +108,7 @@ fn base(client: &Client) -> Result<(&'static str, Value), Failure> {
             Err(cause) => {
                 let is_unknown =
                     matches!(&cause, ClientError::Refused(refused) if matches!(refused.status, 404 | 405));
-                last = Failure::during(what, &cause);
+                last = Failure::during(STATUS, &cause);
                 if !is_unknown {
                     break;
                 }

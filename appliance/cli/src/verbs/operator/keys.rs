@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Ask, Client};
+use crate::client::{Ask, Client, ClientError};
 use crate::secret::Secret;
 use crate::show::{self, Format, cell, columns, plain};
 use crate::verb::{Call, Failure};
@@ -47,9 +47,19 @@ pub fn rotate(call: &mut Call<'_>) -> Result<u8, Failure> {
 
 pub fn step_down(call: &mut Call<'_>) -> Result<u8, Failure> {
     let ask = Ask { method: "PUT", path: "sys/step-down", ..Ask::default() };
-    Secret::ask(&call.client()?, "Error stepping down", &ask)?;
+    call.client()?.ask(&ask).map_err(|cause| of_cluster("Error stepping down", &cause))?;
     call.io.say("Success! Stepped down");
     Ok(0)
+}
+
+/// A server that is no cluster does not know what is asked.
+fn of_cluster(what: &str, cause: &ClientError) -> Failure {
+    match cause {
+        ClientError::Refused(refused) if refused.status == 404 => {
+            Failure::remote(format!("{what}: this server is no cluster: it has no other nodes"))
+        }
+        _ => Failure::during(what, cause),
+    }
 }
 
 /// A column: its header, and the member of a node.
@@ -64,7 +74,9 @@ const MEMBERS: &[(&str, &str)] = &[
 ];
 
 pub fn members(call: &mut Call<'_>) -> Result<u8, Failure> {
-    let found = Secret::must(&call.client()?, "Error reading HA status", &Ask::get("sys/ha-status"))?;
+    let what = "Error reading HA status";
+    let answer = call.client()?.ask(&Ask::get("sys/ha-status")).map_err(|cause| of_cluster(what, &cause))?;
+    let found = Secret::of(&answer).map_err(|cause| Failure::during(what, &cause))?.unwrap_or_default();
     let nodes = found.get("nodes").or_else(|| found.get("Nodes")).cloned().unwrap_or_default();
     if call.format != Format::Table {
         show::document(call.io, call.format, &json!({ "Nodes": nodes }))?;
