@@ -21,7 +21,9 @@ pub const WRITE: &[FieldSpec] = &[DATA.spec(), OPTIONS.spec()];
 
 pub(super) fn read(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let (values, metadata) = version(cx, call, "data")?;
-    Ok(Outcome::reply(Reply::data(json!({ "data": values, "metadata": metadata }))))
+    // Moved, not `json!`, which would copy the secret.
+    let shown = [("data".to_owned(), values.into()), ("metadata".to_owned(), metadata.into())];
+    Ok(Outcome::reply(Reply::data(Value::Object(shown.into_iter().collect()))))
 }
 
 pub(super) fn subkeys(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
