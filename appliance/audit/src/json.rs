@@ -47,6 +47,13 @@ impl<'b> Object<'b> {
         push(self.key(key), value);
     }
 
+    /// A value that is JSON already; left out if there is none.
+    pub(crate) fn written(&mut self, key: &'static str, value: Option<&[u8]>) {
+        if let Some(value) = value {
+            self.key(key).extend_from_slice(value);
+        }
+    }
+
     /// Left out if empty, as clients know it.
     pub(crate) fn text(&mut self, key: &'static str, text: &str) {
         if !text.is_empty() {

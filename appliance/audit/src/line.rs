@@ -55,14 +55,13 @@ pub(crate) fn request(
     let start = line.len();
     let mut members = Object::go_on(&mut line);
     let mut texts = Texts { style, left: limit };
-    let token = event.token.map(|token| {
-        let mut value = Vec::new();
-        style.secret(&mut value, token.expose());
-        value
-    });
-    auth(&mut members, style, event, token.as_deref());
+    // Both stand in `auth` and in `request`, and are hashed once.
+    let token = event.token.map(|token| style.written(token.expose(), true));
+    let accessor = event.auth.as_ref().map(|auth| auth.accessor).filter(|accessor| !accessor.is_empty());
+    let accessor = accessor.map(|accessor| style.written(accessor.as_bytes(), style.hash_accessors));
+    auth(&mut members, event, token.as_deref(), accessor.as_deref());
     let mut object = Object::begin(members.key("request"));
-    request_members(&mut object, style, event, token.as_deref());
+    request_members(&mut object, style, event, token.as_deref(), accessor.as_deref());
     if let (Some(data), None) = (event.data, instead_of_data) {
         texts.map(object.key("data"), data, event.clear, None)?;
     }
@@ -140,13 +139,11 @@ fn finish(line: &mut Vec<u8>, error: Option<&str>) {
     line.push(b'\n');
 }
 
-fn auth(members: &mut Object<'_>, style: &Style<'_>, event: &Event<'_>, token: Option<&[u8]>) {
+fn auth(members: &mut Object<'_>, event: &Event<'_>, token: Option<&[u8]>, accessor: Option<&[u8]>) {
     let Some(auth) = &event.auth else { return };
     let mut object = Object::begin(members.key("auth"));
-    if let Some(token) = token {
-        object.key("client_token").extend_from_slice(token);
-    }
-    style.accessor(&mut object, "accessor", auth.accessor);
+    object.written("client_token", token);
+    object.written("accessor", accessor);
     object.text("display_name", auth.display_name);
     object.texts("policies", auth.policies);
     object.texts("token_policies", auth.token_policies);
@@ -167,15 +164,19 @@ fn auth(members: &mut Object<'_>, style: &Style<'_>, event: &Event<'_>, token: O
     object.end();
 }
 
-fn request_members(object: &mut Object<'_>, style: &Style<'_>, event: &Event<'_>, token: Option<&[u8]>) {
+fn request_members(
+    object: &mut Object<'_>,
+    style: &Style<'_>,
+    event: &Event<'_>,
+    token: Option<&[u8]>,
+    accessor: Option<&[u8]>,
+) {
     object.put("id", event.request_id);
     object.text("client_id", event.auth.as_ref().map_or("", |auth| auth.entity_id));
     object.put("operation", event.operation.name());
     mount_members(object, event.mount);
-    if let Some(token) = token {
-        object.key("client_token").extend_from_slice(token);
-    }
-    style.accessor(object, "client_token_accessor", event.auth.as_ref().map_or("", |auth| auth.accessor));
+    object.written("client_token", token);
+    object.written("client_token_accessor", accessor);
     let mut namespace = Object::begin(object.key("namespace"));
     namespace.put("id", event.namespace.id);
     namespace.text("path", event.namespace.path);
@@ -261,6 +262,16 @@ impl Style<'_> {
         out.push(b'"');
         self.salt.push_hash(out, bytes);
         out.push(b'"');
+    }
+
+    /// `bytes` as a JSON text, which is hashed or in clear.
+    fn written(&self, bytes: &[u8], hashed: bool) -> Vec<u8> {
+        let mut value = Vec::new();
+        match hashed {
+            true => self.secret(&mut value, bytes),
+            false => push(&mut value, String::from_utf8_lossy(bytes)),
+        }
+        value
     }
 
     /// Left out if empty.
