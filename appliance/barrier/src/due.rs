@@ -30,6 +30,12 @@ impl Minute {
         Self::clamp(if whole { started } else { started.saturating_add(1) })
     }
 
+    /// No minute but a count, to keep what belongs together beside each other on the disk. It begins again after 2³².
+    pub fn counted(number: u64) -> Self {
+        let [.., a, b, c, d] = number.to_be_bytes();
+        Self(u32::from_be_bytes([a, b, c, d]))
+    }
+
     /// When it begins.
     pub fn start(self) -> Timestamp {
         Timestamp::from_secs(i64::from(self.0) * 60)

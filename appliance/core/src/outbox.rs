@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_audit::{Audited, Broker};
-use strongroom_barrier::{Name, View, Write};
+use strongroom_barrier::{Due, Minute, Name, View, Write};
 use strongroom_store::{Batch, Snapshot, Store};
 use strongroom_types::Refusal;
 
@@ -29,8 +29,10 @@ pub struct Outbox {
 impl Outbox {
     /// The rows in `view`; those that are there are of a time before a crash.
     pub fn load(view: View, snapshot: Arc<dyn Snapshot>) -> Result<Self, Refusal> {
-        let names = view.at(snapshot).list(&root()?, None, None).map_err(fault::barrier)?;
-        let open: Vec<u64> = names.iter().filter_map(|row| u64::from_str_radix(row, 16).ok()).collect();
+        let rows =
+            view.at(snapshot).due(Minute::counted(u64::MAX), None, usize::MAX).map_err(fault::barrier)?;
+        let ticket = |row: &Due| u64::from_str_radix(row.name.segments().first()?, 16).ok();
+        let open: Vec<u64> = rows.iter().filter_map(ticket).collect();
         let next_ticket = open.iter().max().map_or(1, |last| last.saturating_add(1));
         Ok(Self { view, open: Mutex::new(open), next_ticket })
     }
@@ -43,8 +45,8 @@ impl Outbox {
     /// Adds the line of `audited` to `batch`.
     pub fn add(&self, audited: &Audited, batch: &mut Batch) -> Result<(), Refusal> {
         let Some(row) = audited.outbox_row() else { return Ok(()) };
-        let write = Write::put(name(audited.ticket())?, row);
-        self.view.seal(&write, batch).map_err(fault::barrier)
+        let (minute, name) = place(audited.ticket())?;
+        self.view.seal(&Write::put(name, row).due(minute), batch).map_err(fault::barrier)
     }
 
     /// Says that the batch with the line of `audited` has been committed.
@@ -68,7 +70,8 @@ impl Outbox {
         for slice in done.chunks(SLICE) {
             let mut batch = Batch::default();
             for ticket in slice {
-                self.view.seal(&Write::delete(name(*ticket)?), &mut batch).map_err(fault::barrier)?;
+                let (minute, name) = place(*ticket)?;
+                self.view.seal(&Write::delete(name).due(minute), &mut batch).map_err(fault::barrier)?;
             }
             store.commit(batch).await.map_err(fault::store)?;
         }
@@ -90,7 +93,8 @@ impl Outbox {
         tickets.sort_unstable();
         let mut rows = Vec::with_capacity(tickets.len());
         for ticket in tickets {
-            if let Some(entry) = reader.get(&name(ticket)?).map_err(fault::barrier)? {
+            let (minute, name) = place(ticket)?;
+            if let Some(entry) = reader.get_due(minute, &name).map_err(fault::barrier)? {
                 rows.push(entry.value.expose().to_vec());
             }
         }
@@ -104,13 +108,9 @@ impl Outbox {
     }
 }
 
-const ROWS: &str = "row";
-
-fn root() -> Result<Name, Refusal> {
-    Name::new([ROWS]).map_err(fault::damaged)
-}
-
-/// A row's name: its ticket, so that they are in order.
-fn name(ticket: u64) -> Result<Name, Refusal> {
-    Name::new([ROWS.to_owned(), format!("{ticket:016x}")]).map_err(fault::damaged)
+/// Where a row is: ordered by its ticket, so that new rows share the pages of the last ones, and what a batch removes
+/// are whole pages. With rows all over the tree each would cost two more pages of the disk.
+fn place(ticket: u64) -> Result<(Minute, Name), Refusal> {
+    let name = Name::new([format!("{ticket:016x}")]).map_err(fault::damaged)?;
+    Ok((Minute::counted(ticket), name))
 }
