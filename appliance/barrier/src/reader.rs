@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use strongroom_store::{Snapshot, Space};
+use strongroom_store::{Revision, Snapshot, Space};
 
 use crate::frame::Frame;
 use crate::keys::MountKeys;
@@ -18,9 +18,20 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// The commit that the snapshot is the result of.
+    pub fn revision(&self) -> Revision {
+        self.snapshot.revision()
+    }
+
     /// The record `name`.
     pub fn get(&self, name: &Name) -> Result<Option<Entry>, BarrierError> {
         self.read(None, name)
+    }
+
+    /// Whether there is a record `name`; it is not opened.
+    pub fn has(&self, name: &Name) -> Result<bool, BarrierError> {
+        let Some(key) = store_key(&self.keys, None, name)? else { return Ok(false) };
+        Ok(self.snapshot.get(Space::Cluster, &key)?.is_some())
     }
 
     /// The record `name` that is ordered under `minute`.

@@ -101,6 +101,11 @@ impl Cx {
         self.view.get(name).map_err(refusal)
     }
 
+    /// Whether there is a record `name`.
+    pub fn has(&self, name: &Name) -> Result<bool, Refusal> {
+        self.view.has(name).map_err(refusal)
+    }
+
     /// The names directly below `parent` that `call` asks for: in order of their bytes, after its `after`, at most
     /// its `limit`. A name that has others below it ends in `/`, and stands beside the same name without one if that
     /// is a record too.

@@ -56,7 +56,7 @@ fn routes(_: &MountOptions) -> Result<Table<Handler>, Refusal> {
 }
 
 fn exists(cx: &Cx, call: &Call) -> Result<bool, Refusal> {
-    Ok(cx.get(&name(cx, call)?)?.is_some())
+    cx.has(&name(cx, call)?)
 }
 
 fn read(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {

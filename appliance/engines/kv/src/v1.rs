@@ -45,7 +45,7 @@ pub const ROUTES: Table<Handler> = &[
 ];
 
 fn exists(cx: &Cx, call: &Call) -> Result<bool, Refusal> {
-    Ok(cx.get(&name(call.param("path"))?)?.is_some())
+    cx.has(&name(call.param("path"))?)
 }
 
 fn read(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {

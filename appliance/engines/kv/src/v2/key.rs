@@ -236,7 +236,8 @@ impl<'a> Found<'a> {
 
 /// Whether there is a key: tells create from update.
 pub(super) fn exists(cx: &Cx, call: &Call) -> Result<bool, Refusal> {
-    Ok(Found::load(cx, call.param("path"))?.is_some())
+    let path = call.param("path");
+    Ok(cx.has(&name(path)?)? || cx.has(&v1::name(path)?)?)
 }
 
 /// Where the key of `path` is stored; for the empty path, what all keys are below of.
