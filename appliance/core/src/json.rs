@@ -42,19 +42,11 @@ pub fn object(bytes: &[u8], limits: &Limits) -> Result<JsonMap, JsonError> {
 }
 
 fn measure(bytes: &[u8], limits: &Limits) -> Result<(), JsonError> {
-    let (mut depth, mut members, mut in_text, mut escaped) = (0usize, 0usize, false, false);
-    for byte in bytes {
-        if in_text {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_text = false,
-                _ => {}
-            }
-            continue;
-        }
+    let (mut depth, mut members, mut rest) = (0usize, 0usize, bytes);
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
         match byte {
-            b'"' => in_text = true,
+            b'"' => rest = behind_text(rest),
             b'{' | b'[' => depth += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
             b',' => members += 1,
@@ -68,6 +60,18 @@ fn measure(bytes: &[u8], limits: &Limits) -> Result<(), JsonError> {
         }
     }
     Ok(())
+}
+
+/// What follows the text that `bytes` begins within: texts are most of a body, and are passed over in runs.
+fn behind_text(mut bytes: &[u8]) -> &[u8] {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', bytes) {
+        let is_escape = bytes.get(at) == Some(&b'\\');
+        bytes = bytes.get(at + 1 + usize::from(is_escape)..).unwrap_or_default();
+        if !is_escape {
+            return bytes;
+        }
+    }
+    &[]
 }
 
 #[cfg(test)]
