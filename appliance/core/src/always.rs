@@ -13,9 +13,8 @@ use strongroom_types::request::Head;
 use strongroom_types::{JsonMap, Operation, Received, Refusal, Reply, Request, Secret};
 
 use crate::lifecycle::{InitWish, SealFacts, SealedStatus, State};
-use crate::perform::finished;
 use crate::stage::object;
-use crate::{Core, SealWish};
+use crate::{Core, Finish, SealWish};
 
 /// Largest body of these paths: whoever sends it is nobody yet.
 const MAX_BODY: usize = 64 * 1024;
@@ -162,7 +161,7 @@ async fn init(core: &Arc<Core>, fields: &JsonMap) -> Result<Reply, Refusal> {
         root_token: None,
     };
     let own = core.clone();
-    let made = finished(async move { own.init(wish).await }).await?;
+    let made = Finish::new(async move { own.init(wish).await }).await?;
     let mut body = json!({
         "keys": hex(&made.keys),
         "keys_base64": base64(&made.keys),
@@ -202,7 +201,7 @@ async fn unseal(core: &Arc<Core>, fields: &JsonMap) -> Result<Reply, Refusal> {
         return Err(Refusal::bad_request("'key' must be a valid hex or base64 string"));
     }
     let own = core.clone();
-    finished(async move { own.offer_share(key.expose_str().unwrap_or_default()).await }).await?;
+    Finish::new(async move { own.offer_share(key.expose_str().unwrap_or_default()).await }).await?;
     json_reply(seal_status(core))
 }
 

@@ -23,6 +23,7 @@ mod background;
 mod clock;
 mod commit;
 mod fault;
+mod finish;
 pub mod json;
 pub mod lifecycle;
 mod log;
@@ -50,6 +51,7 @@ use arc_swap::ArcSwap;
 use strongroom_types::{Received, Refusal, Reply, Request};
 use tokio::sync::watch;
 
+pub use finish::Finish;
 pub use lifecycle::{InitWish, Initialised, StartError};
 pub use settings::{Parts, SealWish, Settings};
 

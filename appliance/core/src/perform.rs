@@ -1,8 +1,6 @@
 //! Runs the handler that a request was routed to.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use serde_json::Value;
 use strongroom_barrier::{Rotation, View, Write};
@@ -13,7 +11,6 @@ use strongroom_types::{Operation, Refusal, Reply, Request, Timestamp};
 use tokio::sync::{MutexGuard, OwnedMutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::active::Active;
-use crate::fault::damaged;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
 use crate::sys::remount::Moved;
@@ -246,18 +243,4 @@ fn lists_nothing(logical: &Logical) -> bool {
     let Some(data) = logical.data.as_ref().and_then(|data| data.as_object()) else { return true };
     let no_keys = data.get("keys").is_some_and(|keys| keys.as_array().is_some_and(Vec::is_empty));
     no_keys && data.len() == 1 && logical.warnings.is_empty()
-}
-
-/// Runs `work` to its end, also when the caller is dropped meanwhile.
-///
-/// Most requests never wait, and are done here. One that does goes on as a task: dropping this future then only
-/// means that nobody reads the answer.
-pub async fn finished<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
-) -> Result<T, Refusal> {
-    let mut work = Box::pin(work);
-    match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => tokio::spawn(work).await.unwrap_or_else(|cause| Err(damaged(cause))),
-    }
 }

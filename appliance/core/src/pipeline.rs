@@ -4,8 +4,8 @@
 //! not compile. Nothing below commits: a handler returns an outcome, and [`commit`] makes it one atomic batch.
 //!
 //! A client that goes away drops this future at any point where it waits. Until the audit log has accepted the
-//! request that is harmless: nothing has happened. From there on the work is [`finished`] on a task of its own,
-//! because between the commit, what in memory follows from it, and the second line of the log nothing may be left
+//! request that is harmless: nothing has happened. From there on the rest is brought to its end by [`Finish`], because
+//! between the commit, what in memory follows from it, and the second line of the log nothing may be left
 //! out.
 
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use strongroom_types::{Received, Refusal, Reply, Request};
 use crate::active::Active;
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
-use crate::perform::{finished, perform, turn};
+use crate::perform::{perform, turn};
 use crate::stage::{Admitted, Authorized, Bill, admit, authenticate, authorize, charge, read, route};
-use crate::{Core, always, fault};
+use crate::{Core, Finish, always, fault};
 
 /// How often a handler runs again because another request changed what it had read.
 const MAX_CONFLICTS: usize = 64;
@@ -32,7 +32,7 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
     let mut bill = Bill::default();
     let checked = check(&active, request, &mut trail, &mut bill).await;
     let audited = trail.before(&checked)?;
-    finished(async move {
+    Finish::new(async move {
         let answer = effect(&active, checked, &bill, &audited).await;
         trail.after(&audited, &answer)?;
         answer

@@ -19,6 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use rustls::crypto::SecureRandom;
+use strongroom_core::Finish;
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::{Received, Refusal, Reply, Request};
@@ -29,7 +30,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Service;
 use crate::body::SocketBody;
-use crate::finish::Finish;
 use crate::head::{self, Lines, NAMESPACE};
 use crate::limits::Limits;
 use crate::pace::{Pace, UnderWay, Verdict, Watch, Watched};

@@ -15,7 +15,6 @@
 pub mod bind;
 mod body;
 mod connection;
-mod finish;
 pub mod head;
 mod json;
 pub mod limits;

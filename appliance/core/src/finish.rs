@@ -6,16 +6,17 @@ use std::task::{Context, Poll};
 
 use strongroom_types::BoxFuture;
 
-/// Polls `work`; dropped before its end, hands the rest of it to the runtime.
+/// Polls `work`; dropped before its end, hands the rest of it to the runtime: nobody reads its answer then.
 ///
 /// hyper drops what answers a request as soon as the client closes its connection or resets its stream. A commit whose
 /// caller has vanished would leave the memory behind the store, and an audited request without its response line.
-pub(crate) struct Finish<T: Send + 'static> {
+pub struct Finish<T: Send + 'static> {
     work: Option<BoxFuture<'static, T>>,
 }
 
 impl<T: Send + 'static> Finish<T> {
-    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+    /// `work`, which from now on ends in any case.
+    pub fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
         Self { work: Some(Box::pin(work)) }
     }
 }
