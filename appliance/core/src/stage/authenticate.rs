@@ -59,14 +59,14 @@ pub fn authenticate(active: &Active, request: Request<Routed>) -> Result<Request
 }
 
 impl Asker {
-    fn new(active: &Active, known: Known) -> Self {
+    fn new(active: &Active, known: Arc<Known>) -> Self {
         let acl = active.policies.acl(&known.record.policies);
         let caller = Caller {
             cubbyhole: (!known.record.batch).then(|| known.key.clone()),
             display_name: known.record.display_name.clone(),
             entity_id: String::new(),
         };
-        Self { known: Arc::new(known), acl, caller: Arc::new(caller) }
+        Self { known, acl, caller: Arc::new(caller) }
     }
 
     /// The same asker as `snapshot` knows it. Refused if the token has ended meanwhile.

@@ -48,7 +48,7 @@ pub async fn charge(
         snapshot = active.snapshot()?;
         let reader = active.tokens.view.at(snapshot.clone());
         let again = active.tokens.find_by_key(&reader, key.clone(), active.now())?;
-        asker.known = Arc::new(again.ok_or_else(Refusal::denied)?);
+        asker.known = again.ok_or_else(Refusal::denied)?;
         bill.payer = Some(Payer { key, _turn: turn });
     }
     Ok(Request { head, stage: Charged { routed, asker, snapshot, _proof: Proof::checked() } })

@@ -7,6 +7,8 @@
 //! The barrier's frame is encrypted and authenticated, and bound to cluster and view: whoever holds a batch token can
 //! neither read nor change what it says. It lives as long as it says, and as its parent does.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64URL_NOPAD;
 use strongroom_barrier::{BarrierError, Reader};
 use strongroom_types::{Refusal, Secret, Timestamp};
@@ -55,7 +57,7 @@ impl Tokens {
         key: String,
         sealed: &[u8],
         now: Timestamp,
-    ) -> Result<Option<Known>, Refusal> {
+    ) -> Result<Option<Arc<Known>>, Refusal> {
         let Ok(sealed) = BASE64URL_NOPAD.decode(sealed) else { return Ok(None) };
         let body = match self.view.open_apart(&name(&[APART])?, &sealed) {
             Ok(body) => body,
@@ -73,7 +75,7 @@ impl Tokens {
         key: String,
         record: TokenRecord,
         now: Timestamp,
-    ) -> Result<Option<Known>, Refusal> {
+    ) -> Result<Option<Arc<Known>>, Refusal> {
         if !record.batch || record.expires.is_none_or(|end| end <= now) {
             return Ok(None);
         }
@@ -82,6 +84,6 @@ impl Tokens {
         {
             return Ok(None);
         }
-        Ok(Some(Known { key, record, entry: None }))
+        Ok(Some(Arc::new(Known { key, record, entry: None })))
     }
 }

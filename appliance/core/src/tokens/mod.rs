@@ -23,6 +23,7 @@ pub mod cidr;
 mod create;
 mod grant;
 mod mint;
+mod recent;
 mod renew;
 mod role;
 mod role_routes;
@@ -31,6 +32,7 @@ mod spend;
 mod tree;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
@@ -117,6 +119,7 @@ pub struct Tokens {
     /// See [`tree`].
     pub family: RwLock<()>,
     salt: hmac::Key,
+    recent: recent::Recent,
 }
 
 impl Tokens {
@@ -135,7 +138,8 @@ impl Tokens {
     }
 
     fn new(view: View, salt: &[u8]) -> Self {
-        Self { view, family: RwLock::default(), salt: hmac::Key::new(hmac::HMAC_SHA256, salt) }
+        let salt = hmac::Key::new(hmac::HMAC_SHA256, salt);
+        Self { view, family: RwLock::default(), salt, recent: recent::Recent::default() }
     }
 
     /// The key under which `token` is stored.
@@ -144,7 +148,12 @@ impl Tokens {
     }
 
     /// The token, if it is one, has not expired and has a use left.
-    pub fn find(&self, reader: &Reader, token: &Secret, now: Timestamp) -> Result<Option<Known>, Refusal> {
+    pub fn find(
+        &self,
+        reader: &Reader,
+        token: &Secret,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Known>>, Refusal> {
         if !self.checksum_holds(token.expose()) {
             return Ok(None);
         }
@@ -160,7 +169,7 @@ impl Tokens {
         reader: &Reader,
         known: &Known,
         now: Timestamp,
-    ) -> Result<Option<Known>, Refusal> {
+    ) -> Result<Option<Arc<Known>>, Refusal> {
         match &known.entry {
             Some(_) => self.find_by_key(reader, known.key.clone(), now),
             None => self.checked_batch(reader, known.key.clone(), known.record.clone(), now),
@@ -173,13 +182,21 @@ impl Tokens {
         reader: &Reader,
         key: String,
         now: Timestamp,
-    ) -> Result<Option<Known>, Refusal> {
-        let Some(entry) = reader.get(&name(&["id", &key])?).map_err(barrier)? else { return Ok(None) };
-        let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-        if record.ended || record.expires.is_some_and(|end| end <= now) {
-            return Ok(None);
-        }
-        Ok(Some(Known { key, record, entry: Some(entry) }))
+    ) -> Result<Option<Arc<Known>>, Refusal> {
+        let known = match self.recent.get(&key, reader.revision()) {
+            Some(known) => known,
+            None => {
+                let Some(entry) = reader.get(&name(&["id", &key])?).map_err(barrier)? else {
+                    return Ok(None);
+                };
+                let record = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
+                let known = Arc::new(Known { key, record, entry: Some(entry) });
+                self.recent.put(reader.revision(), &known);
+                known
+            }
+        };
+        let is_over = known.record.ended || known.record.expires.is_some_and(|end| end <= now);
+        Ok((!is_over).then_some(known))
     }
 
     /// The token that `accessor` names.
@@ -188,7 +205,7 @@ impl Tokens {
         reader: &Reader,
         accessor: &str,
         now: Timestamp,
-    ) -> Result<Option<Known>, Refusal> {
+    ) -> Result<Option<Arc<Known>>, Refusal> {
         if accessor.is_empty() || accessor.len() > 64 {
             return Ok(None);
         }

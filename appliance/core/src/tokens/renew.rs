@@ -21,7 +21,7 @@ pub(super) fn renew(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 pub(super) fn renew_self(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let token = scene.request.head.token.as_ref().ok_or_else(Refusal::denied)?;
-    prolong(scene, &own(scene)?, Secret::copy_of(token.expose()))
+    prolong(scene, own(scene)?.as_ref(), Secret::copy_of(token.expose()))
 }
 
 pub(super) fn renew_accessor(scene: &Scene<'_>) -> Result<Work, Refusal> {

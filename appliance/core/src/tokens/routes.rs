@@ -1,5 +1,7 @@
 //! `auth/token/`: the routes; look up and revoke. Making and renewing have files of their own.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use strongroom_barrier::{Reader, View, Write};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route, Seconds, Table};
@@ -201,7 +203,7 @@ fn revoke(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 fn revoke_self(scene: &Scene<'_>) -> Result<Work, Refusal> {
     refuse_batch(&asker(scene)?.known)?;
-    end(scene, &own(scene)?)
+    end(scene, own(scene)?.as_ref())
 }
 
 fn revoke_accessor(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -245,11 +247,11 @@ pub(super) fn reader(scene: &Scene<'_>) -> Reader {
     scene.active.tokens.view.at(scene.snapshot.clone())
 }
 
-pub(super) fn find(scene: &Scene<'_>, token: &Secret) -> Result<Option<Known>, Refusal> {
+pub(super) fn find(scene: &Scene<'_>, token: &Secret) -> Result<Option<Arc<Known>>, Refusal> {
     scene.active.tokens.find(&reader(scene), token, scene.now)
 }
 
-pub(super) fn by_accessor(scene: &Scene<'_>) -> Result<Option<Known>, Refusal> {
+pub(super) fn by_accessor(scene: &Scene<'_>) -> Result<Option<Arc<Known>>, Refusal> {
     let accessor = scene.request.stage.call.get(&ACCESSOR).filter(|accessor| !accessor.is_empty());
     let accessor = accessor.ok_or_else(|| one_error("missing accessor"))?;
     scene.active.tokens.find_by_accessor(&reader(scene), &accessor, scene.now)
@@ -265,7 +267,7 @@ pub(super) fn asker<'a>(scene: &'a Scene<'_>) -> Result<&'a Asker, Refusal> {
 }
 
 /// The asker's own token as it is now: it may have changed since this request came in.
-pub(super) fn own(scene: &Scene<'_>) -> Result<Known, Refusal> {
+pub(super) fn own(scene: &Scene<'_>) -> Result<Arc<Known>, Refusal> {
     let known = scene.active.tokens.find_again(&reader(scene), &asker(scene)?.known, scene.now)?;
     known.ok_or_else(Refusal::denied)
 }

@@ -1,5 +1,7 @@
 //! `sys/wrapping`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, FieldSpec, Route};
 use strongroom_types::{Operation, Refusal, Reply, Secret};
@@ -121,7 +123,7 @@ fn given(scene: &Scene<'_>) -> Option<Secret> {
     scene.request.stage.call.get(&TOKEN).filter(|token| !token.is_empty()).map(Secret::from)
 }
 
-fn named(scene: &Scene<'_>, token: &Secret) -> Result<Option<Known>, Refusal> {
+fn named(scene: &Scene<'_>, token: &Secret) -> Result<Option<Arc<Known>>, Refusal> {
     scene.active.tokens.find(&reader(scene), token, scene.now)
 }
 
