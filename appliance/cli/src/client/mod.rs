@@ -226,6 +226,12 @@ impl Client {
         self
     }
 
+    /// The same client for somebody who is not logged in.
+    pub fn without_token(mut self) -> Self {
+        self.token = None;
+        self
+    }
+
     /// The same client with another token.
     pub fn with_token(mut self, token: Secret) -> Self {
         self.token = Some(token);

@@ -98,7 +98,8 @@ pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
             METHODS.iter().map(|(known, ..)| *known).collect::<Vec<_>>().join(", ")
         )));
     };
-    let client = call.client()?;
+    // The old token is nobody's business here: it may have expired, or be another's.
+    let client = call.client()?.without_token();
     let secret = method(call, client)?;
     let made = secret.auth.get("client_token").and_then(Value::as_str).unwrap_or_default().to_owned();
     if made.is_empty() {

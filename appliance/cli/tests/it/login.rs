@@ -121,3 +121,25 @@ fn the_lookup_of_a_login_is_not_wrapped_and_an_agent_is_asked_first() {
     assert_eq!(caller.run("login -address=http://127.0.0.1:1 -no-print t1").code, 2);
     assert_eq!(caller.run(&format!("login -agent-address={} -no-print t1", server.url)).code, 0);
 }
+
+#[test]
+fn a_login_by_password_sends_no_token_and_asks_for_what_is_missing() {
+    const LOGIN: crate::support::Script = &[(
+        "PUT /v1/auth/people/login/ann",
+        200,
+        r#"{"request_id":"","auth":{"client_token":"t2","policies":["default"],"lease_duration":60}}"#,
+    )];
+    let server = Server::new(LOGIN);
+    let mut caller = Caller::of(&server);
+    let line = "login -method=userpass -path=people/ -no-store -field=token username=ann";
+    assert_eq!(caller.run(&format!("{line} password=pw")).stdout, "t2");
+    assert_eq!(server.last().body, serde_json::json!({ "password": "pw" }));
+    assert!(!server.last().headers.contains_key("x-vault-token"));
+    assert_eq!(caller.run(&format!("{line} -non-interactive")).code, 1);
+    assert_eq!(caller.run(line).code, 2, "there is no terminal");
+    caller.typed = Some("typed");
+    assert_eq!(caller.run(line).code, 0);
+    assert_eq!(server.last().body, serde_json::json!({ "password": "typed" }));
+    let piped = caller.stdin("piped\n").run(&format!("{line} password=-"));
+    assert_eq!((piped.code, server.last().body), (0, serde_json::json!({ "password": "piped" })));
+}
