@@ -49,6 +49,8 @@ pub struct Batch {
     pub changes: Vec<Change>,
     /// Deltas to the sum of a space, as 256-bit little-endian integers, wrapping: commutative.
     pub accumulate: Vec<(Space, [u8; 32])>,
+    /// Whether it may use the reserve of free space: see [`Batch::frees`].
+    pub frees: bool,
 }
 
 impl Batch {
@@ -72,7 +74,14 @@ impl Batch {
         self.changes.is_empty() && self.accumulate.is_empty()
     }
 
-    /// Whether it only takes away: allowed when space runs out.
+    /// Says that it takes away, though it does so by writing: ends a token, marks a mount for the sweep, deletes a version
+    /// in its secret's record. A full disk must not keep anybody from that. It may use the reserve, so it must not
+    /// make the store larger but by a few bytes, however often it is repeated.
+    pub fn frees(&mut self) {
+        self.frees = true;
+    }
+
+    /// Whether it only deletes: allowed whatever space is left.
     pub fn only_deletes(&self) -> bool {
         self.changes.iter().all(|c| c.value.is_none())
     }

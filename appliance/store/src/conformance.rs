@@ -14,7 +14,7 @@ const AT: Space = Space::Cluster;
 
 /// Every promise, each on a fresh, empty store.
 pub fn run(fresh: &dyn Fn() -> Arc<dyn Store>) {
-    let promises: [fn(&dyn Store); 17] = [
+    let promises: [fn(&dyn Store); 18] = [
         an_empty_store_is_empty,
         a_put_is_found_and_a_delete_takes_it_away,
         a_batch_happens_wholly_or_not_at_all,
@@ -30,6 +30,7 @@ pub fn run(fresh: &dyn Fn() -> Arc<dyn Store>) {
         sums_wrap_and_commute,
         keys_and_values_may_be_anything,
         a_batch_has_a_limit,
+        a_batch_that_frees_is_like_any_other,
         a_dropped_future_leaves_the_store_well,
         a_future_that_is_never_polled_does_nothing,
     ];
@@ -305,6 +306,19 @@ fn a_batch_has_a_limit(store: &dyn Store) {
     assert!(matches!(wait(store.commit(batch)), Err(StoreError::TooLarge)));
     assert_eq!(value(store, b"key"), None);
     assert_eq!(store.snapshot().unwrap().revision(), Revision(0));
+}
+
+/// To free is a wish about space: it makes no precondition weaker, and no batch larger.
+fn a_batch_that_frees_is_like_any_other(store: &dyn Store) {
+    let freeing = |mut batch: Batch| {
+        batch.frees();
+        batch
+    };
+    assert_eq!(commit(store, freeing(put(b"key", b"1", Expect::Absent))), Revision(1));
+    conflicts(store, freeing(put(b"key", b"2", Expect::Absent)));
+    assert_eq!(value(store, b"key").unwrap(), b"1");
+    let large = freeing(put(b"large", &vec![0; MAX_BATCH], Expect::Any));
+    assert!(matches!(wait(store.commit(large)), Err(StoreError::TooLarge)));
 }
 
 fn a_dropped_future_leaves_the_store_well(store: &dyn Store) {

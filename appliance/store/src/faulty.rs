@@ -28,8 +28,10 @@ pub struct Plan {
     pub fail_after: Option<u64>,
     /// So many more commits are a conflict, whatever they expect.
     pub conflicts: u64,
-    /// Batches that put are refused for want of space.
+    /// Batches that put are refused for want of space, as below the reserve: not those that free.
     pub full: bool,
+    /// Those that free are, too: nothing is left, not even of the reserve.
+    pub brimful: bool,
     /// Commits are neither visible nor acknowledged until [`FaultyStore::sync`].
     pub hold: bool,
 }
@@ -135,7 +137,8 @@ impl Faults {
         let mut course = self.lock();
         course.count()?;
         let plan = &mut course.plan;
-        if plan.full && !batch.only_deletes() {
+        let allowed = batch.only_deletes() || (batch.frees && !plan.brimful);
+        if (plan.full || plan.brimful) && !allowed {
             return Err(StoreError::NoSpace);
         }
         if plan.conflicts > 0 {
@@ -226,15 +229,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refuses_space_for_puts_only() {
+    async fn refuses_space_for_puts_that_do_not_free() {
         let store = FaultyStore::new(MemoryStore::new(), Plan::default());
         store.commit(put(b"a")).await.unwrap();
         store.plan(|plan| plan.full = true);
         assert!(matches!(store.commit(put(b"b")).await, Err(StoreError::NoSpace)));
         let mut delete = Batch::default();
         delete.delete(SPACE, b"a".to_vec(), Expect::Any);
-        store.commit(delete).await.unwrap();
+        store.commit(delete.clone()).await.unwrap();
         assert!(!has(&store, b"a"));
+        let mut ends = put(b"ended");
+        ends.frees();
+        store.commit(ends.clone()).await.unwrap();
+        assert!(has(&store, b"ended"));
+        store.plan(|plan| plan.brimful = true);
+        assert!(matches!(store.commit(ends).await, Err(StoreError::NoSpace)));
+        store.commit(delete).await.unwrap();
     }
 
     #[tokio::test]

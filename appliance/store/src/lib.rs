@@ -105,7 +105,7 @@ pub struct Stored {
 pub enum StoreError {
     /// A precondition did not hold: read again and try again. Nothing was changed.
     Conflict,
-    /// Less free space than the reserve. Nothing was changed; reads and deletes go on.
+    /// Less free space than the reserve. Nothing was changed; reads, deletes and what [frees](Batch::frees) go on.
     NoSpace,
     /// The batch is larger than the store takes. Nothing was changed.
     TooLarge,

@@ -118,7 +118,7 @@ fn batch() -> impl Strategy<Value = Batch> {
         delta
     });
     (prop::collection::vec(change(), 0..5), prop::collection::vec((space(), delta), 0..3))
-        .prop_map(|(changes, accumulate)| Batch { changes, accumulate })
+        .prop_map(|(changes, accumulate)| Batch { changes, accumulate, frees: false })
 }
 
 proptest! {

@@ -16,7 +16,7 @@ pub struct Options {
     /// How long the writer waits for the callers that it has just answered to come back, so that they share
     /// the next sync. A lone caller never waits. 300 µs.
     pub gather: Duration,
-    /// Free space below which only deletes go on.
+    /// Free space below which only deletes go on, and what frees.
     pub reserve: Reserve,
     /// Who knows the free space. `None`: the file's own file system.
     pub free_space: Option<Box<dyn FreeSpace>>,
@@ -45,7 +45,7 @@ impl Default for Options {
 }
 
 /// The free space that writes leave alone: the larger of the two. Deletes may use it, for a copy-on-write file
-/// grows before it shrinks.
+/// grows before it shrinks; and what [frees](crate::Batch::frees) may, all but the last quarter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reserve {
     /// Of the file system's size. 5.
@@ -67,6 +67,12 @@ impl Reserve {
     /// In bytes, on a file system of `total` bytes.
     pub(super) fn bytes(self, total: u64) -> u64 {
         (total / 100).saturating_mul(self.percent.into()).max(self.at_least)
+    }
+
+    /// What is left to deletes alone: a transaction writes some pages for each change, and a disk that is full in
+    /// its midst ends the process.
+    pub(super) fn last(self, total: u64) -> u64 {
+        self.bytes(total) / 4
     }
 }
 

@@ -20,29 +20,33 @@ pub(super) struct Room {
     asked: Option<Instant>,
     /// What may be written before it is asked again.
     budget: u64,
+    /// What of the reserve may be used until then by what frees.
+    below: u64,
 }
 
 impl Room {
     pub(super) fn new(free_space: Box<dyn FreeSpace>, reserve: Reserve) -> Self {
-        Self { free_space, reserve, asked: None, budget: 0 }
+        Self { free_space, reserve, asked: None, budget: 0, below: 0 }
     }
 
-    /// Whether `bytes` may be written and the reserve still be free.
-    pub(super) fn allows(&mut self, bytes: usize) -> bool {
+    /// Whether `bytes` may be written and the reserve still be free; or the last of it, if they free something.
+    pub(super) fn allows(&mut self, bytes: usize, frees: bool) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let fresh = self.asked.is_some_and(|asked| asked.elapsed() < ASK_AFTER);
-        if !fresh || bytes > self.budget {
+        let is_covered = bytes <= self.budget || (frees && bytes <= self.below);
+        if !fresh || !is_covered {
             self.asked = Some(Instant::now());
             // A file system that does not say how much is free has nothing free.
-            let above = self
-                .free_space
-                .now()
-                .map_or(0, |space| space.free.saturating_sub(self.reserve.bytes(space.total)));
+            let space = self.free_space.now().unwrap_or(Space { free: 0, total: 0 });
+            let beyond = |reserve| space.free.saturating_sub(reserve);
+            let above = beyond(self.reserve.bytes(space.total));
+            self.below = beyond(self.reserve.last(space.total)) - above;
             self.budget = above.min(ASK_AFTER_BYTES.max(bytes));
         }
-        match self.budget.checked_sub(bytes) {
+        let from = if frees && bytes > self.budget { &mut self.below } else { &mut self.budget };
+        match from.checked_sub(bytes) {
             Some(left) => {
-                self.budget = left;
+                *from = left;
                 true
             }
             None => false,
@@ -92,13 +96,33 @@ mod tests {
         let mut room = Room::new(Box::new(fake.clone()), Reserve { percent: 5, at_least: 1000 });
         let reserve = (10 << 30) / 100 * 5;
         set(reserve + 99);
-        assert!(!room.allows(100));
+        assert!(!room.allows(100, false));
         set(reserve + 100);
-        assert!(room.allows(100));
-        assert!(!room.allows(1000), "asked again when the budget is used up");
+        assert!(room.allows(100, false));
+        assert!(!room.allows(1000, false), "asked again when the budget is used up");
         set(u64::MAX);
-        assert!(!room.allows(1000), "silence means no");
+        assert!(!room.allows(1000, false), "silence means no");
         assert_eq!(Reserve { percent: 5, at_least: 1000 }.bytes(100), 1000);
+    }
+
+    #[test]
+    fn what_frees_may_use_the_reserve_but_not_the_last_of_it() {
+        let fake = Fake::default();
+        let set = |bytes| fake.free.store(bytes, Ordering::SeqCst);
+        let mut room = Room::new(Box::new(fake.clone()), Reserve { percent: 0, at_least: 1000 });
+        set(1000);
+        assert!(!room.allows(100, false));
+        assert!(room.allows(700, true));
+        set(349);
+        room.asked = None;
+        assert!(!room.allows(100, true), "really full");
+        set(350);
+        assert!(!room.allows(100, false));
+        room.asked = None;
+        assert!(room.allows(100, true));
+        set(u64::MAX);
+        room.asked = None;
+        assert!(!room.allows(1, true), "silence means no");
     }
 
     #[test]
@@ -106,9 +130,9 @@ mod tests {
         let fake = Fake::default();
         fake.free.store(5 << 30, Ordering::SeqCst);
         let mut room = Room::new(Box::new(fake.clone()), Reserve::default());
-        assert!((0..1000).all(|_| room.allows(1000)));
+        assert!((0..1000).all(|_| room.allows(1000, false)));
         assert!(fake.asked.load(Ordering::SeqCst) < 100);
-        assert!(room.allows(100 << 20), "a batch may be larger than the interval");
+        assert!(room.allows(100 << 20, false), "a batch may be larger than the interval");
     }
 
     #[test]

@@ -198,7 +198,7 @@ impl<'txn> Open<'txn> {
         if !state::holds::<Fault>(batch, seen)? {
             return Ok(Err(StoreError::Conflict));
         }
-        if !batch.only_deletes() && !room.allows(job.size) {
+        if !batch.only_deletes() && !room.allows(job.size, batch.frees) {
             return Ok(Err(StoreError::NoSpace));
         }
         *state = state.after(batch);

@@ -20,7 +20,7 @@ impl FreeSpace for Free {
 }
 
 #[test]
-fn below_the_reserve_only_deletes_go_on() {
+fn below_the_reserve_only_deletes_go_on_and_what_frees() {
     let free = Free(Arc::new(AtomicU64::new(50 << 20)));
     let reserve = Reserve { percent: 5, at_least: 1 << 20 };
     let free_space = Some(Box::new(free.clone()) as Box<dyn FreeSpace>);
@@ -42,8 +42,30 @@ fn below_the_reserve_only_deletes_go_on() {
     delete.accumulate(Space::Cluster, [1; 32]);
     wait(store.commit(delete)).unwrap();
     assert!(store.snapshot().unwrap().get(Space::Cluster, b"a").unwrap().is_none());
+    // The mark of something that has ended is written, as long as the disk is not really full.
+    let mut mark = put(b"ended", &[1; 100]);
+    mark.frees();
+    wait(store.commit(mark.clone())).unwrap();
+    assert!(store.snapshot().unwrap().get(Space::Cluster, b"ended").unwrap().is_some());
+    let mut large = put(b"large", &vec![1; 4 << 20]);
+    large.frees();
+    assert_eq!(wait(store.commit(large)), Err(StoreError::NoSpace), "the last quarter is for deletes");
+    free.0.store(1 << 20, Ordering::SeqCst);
+    let refused = (0..4 << 20).step_by(1 << 20).any(|_| {
+        let mut mark = put(b"ended", &vec![1; 1 << 20]);
+        mark.frees();
+        wait(store.commit(mark)) == Err(StoreError::NoSpace)
+    });
+    assert!(refused, "a full disk is full");
+    wait(store.commit(delete_of(b"ended"))).unwrap();
     free.0.store(50 << 20, Ordering::SeqCst);
     wait(store.commit(put(b"d", &vec![1; 1 << 20]))).unwrap();
+}
+
+fn delete_of(key: &[u8]) -> Batch {
+    let mut batch = Batch::default();
+    batch.delete(Space::Cluster, key.to_vec(), Expect::Any);
+    batch
 }
 
 /// Polls all of `futures` once, in order, so that they are queued in that order.
