@@ -248,6 +248,12 @@ impl Status {
 }
 
 impl Mounts {
+    /// Wipes what the mounts have derived, but what `asker` has.
+    pub(crate) fn make_room(&self, asker: &MountKeys) {
+        let others = self.alive.values().filter_map(Weak::upgrade);
+        others.filter(|keys| !std::ptr::eq(&**keys, asker)).for_each(|keys| keys.wipe());
+    }
+
     /// The keys of a mount: those of another view if there is one.
     pub(crate) fn keys(
         &mut self,

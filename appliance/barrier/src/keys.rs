@@ -1,8 +1,12 @@
 //! The keys of one mount: derived when first needed, kept in the arena, wiped when the barrier is sealed.
+//!
+//! The arena is small and does not grow, so what is in it is bounded: of a mount the newest data key that was needed and
+//! [`OLDER`] of earlier terms; and when the arena is nearly full, the other mounts give up theirs. A key that is gone is
+//! derived again, in microseconds: neither the number of mounts nor that of terms stops anything.
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwapOption, Guard};
+use arc_swap::ArcSwapOption;
 use strongroom_os::Kept;
 use strongroom_types::id::{MountId, NamespaceId};
 
@@ -11,6 +15,12 @@ use crate::barrier::Barrier;
 use crate::frame;
 use crate::key::NameCipher;
 use crate::purpose::{KEY_LEN, Purpose, derive};
+
+/// Data keys that a mount keeps beside its newest.
+const OLDER: usize = 3;
+
+/// Bytes of the arena that derived keys leave free: the keyring and the seal need some, and cannot wait.
+const SPARE: usize = 1024;
 
 /// What all views of one mount share.
 pub(crate) struct MountKeys {
@@ -24,7 +34,7 @@ pub(crate) struct MountKeys {
 /// Only whoever holds the barrier's lock of the mounts replaces it; readers look at one that does not change.
 struct Derived {
     name_key: Arc<Kept>,
-    /// By term, in order: the newest, and those that were needed to read.
+    /// With their terms: the newest first, then those that were needed to read, the last derived first.
     data_keys: Vec<(u32, Arc<Kept>)>,
 }
 
@@ -38,9 +48,7 @@ impl MountKeys {
         if let Some(derived) = &*self.derived.load() {
             return derived.name_key.with(NameCipher::new);
         }
-        self.derive(None)?;
-        let derived = self.derived.load();
-        derived.as_ref().ok_or(BarrierError::Sealed)?.name_key.with(NameCipher::new)
+        self.derive(None)?.name_key.with(NameCipher::new)
     }
 
     /// Lends the data key of `term` to `f`. A term that the keyring does not have is that of a damaged record.
@@ -49,12 +57,11 @@ impl MountKeys {
         term: u32,
         f: impl FnOnce(&[u8]) -> Result<R, BarrierError>,
     ) -> Result<R, BarrierError> {
-        let mut derived = self.derived.load();
-        if find(&derived, term).is_none() {
-            self.derive(Some(term))?;
-            derived = self.derived.load();
+        if let Some(key) = self.derived.load().as_ref().and_then(|derived| derived.data_key(term)) {
+            return key.with(f);
         }
-        find(&derived, term).ok_or(BarrierError::Sealed)?.with(f)
+        let derived = self.derive(Some(term))?;
+        derived.data_key(term).ok_or(BarrierError::Damaged)?.with(f)
     }
 
     /// The term that new records are written with.
@@ -84,26 +91,34 @@ impl MountKeys {
         }
     }
 
-    /// The slow way, once for a mount and once for each term: derives what is missing.
-    fn derive(&self, term: Option<u32>) -> Result<(), BarrierError> {
+    /// The slow way: derives what is missing. What it returns has it, also if another mount takes it away meanwhile.
+    fn derive(&self, term: Option<u32>) -> Result<Arc<Derived>, BarrierError> {
         // Held until the keys are where `Barrier::seal` finds them.
-        let _mounts = self.barrier.lock_mounts();
+        let mounts = self.barrier.lock_mounts();
         let keyring = self.barrier.keyring.load();
         let keyring = keyring.as_ref().ok_or(BarrierError::Sealed)?;
-        let before = self.derived.load();
-        let name_key = match &*before {
+        if self.barrier.arena.free() < SPARE {
+            mounts.make_room(self);
+        }
+        let before = self.derived.load_full();
+        let name_key = match &before {
             Some(derived) => Arc::clone(&derived.name_key),
             None => self.derive_key(&keyring.index_key, Purpose::NameKey)?,
         };
         let mut data_keys = before.as_ref().map_or_else(Vec::new, |derived| derived.data_keys.clone());
         if let Some(number) = term
-            && let Err(at) = data_keys.binary_search_by_key(&number, |(number, _)| *number)
+            && !data_keys.iter().any(|(held, _)| *held == number)
         {
             let term = keyring.term(number).ok_or(BarrierError::Damaged)?;
-            data_keys.insert(at, (number, self.derive_key(&term.key, Purpose::DataKey)?));
+            let key = self.derive_key(&term.key, Purpose::DataKey)?;
+            // Every write needs the newest: it gives way to a newer one only.
+            let at = usize::from(data_keys.first().is_some_and(|(newest, _)| *newest > number));
+            data_keys.insert(at, (number, key));
+            data_keys.truncate(1 + OLDER);
         }
-        self.derived.store(Some(Arc::new(Derived { name_key, data_keys })));
-        Ok(())
+        let derived = Arc::new(Derived { name_key, data_keys });
+        self.derived.store(Some(Arc::clone(&derived)));
+        Ok(derived)
     }
 
     fn derive_key(&self, from: &Kept, purpose: Purpose) -> Result<Arc<Kept>, BarrierError> {
@@ -115,14 +130,14 @@ impl MountKeys {
         Ok(Arc::new(key))
     }
 
-    /// The caller holds the barrier's lock of the mounts.
+    /// The caller holds the barrier's lock of the mounts. Whoever uses a key right now ends with it first.
     pub(crate) fn wipe(&self) {
         self.derived.store(None);
     }
 }
 
-fn find(derived: &Guard<Option<Arc<Derived>>>, term: u32) -> Option<&Kept> {
-    let data_keys = &derived.as_ref()?.data_keys;
-    let at = data_keys.binary_search_by_key(&term, |(number, _)| *number).ok()?;
-    data_keys.get(at).map(|(_, key)| &**key)
+impl Derived {
+    fn data_key(&self, term: u32) -> Option<&Kept> {
+        self.data_keys.iter().find(|(number, _)| *number == term).map(|(_, key)| &**key)
+    }
 }

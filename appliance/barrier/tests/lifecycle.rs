@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use strongroom_barrier::{Barrier, BarrierError, Due, Minute, Name, View, Write, plain};
 use strongroom_store::{Batch, Expect, Snapshot, Space};
-use strongroom_types::id::{ClusterId, NamespaceId};
+use strongroom_types::id::{ClusterId, MountId, NamespaceId};
 use strongroom_types::{Secret, Timestamp};
 
 #[test]
@@ -388,17 +388,69 @@ fn without_randomness_nothing_is_written() {
 fn a_full_arena_is_an_error_and_not_the_end() {
     let bench = Bench::new();
     let _mount = bench.view(); // as long as one view of a mount lives, its keys are kept
-    bench.put("a", "1");
-    let mut filler = Vec::new();
-    while let Ok(kept) = bench.arena.keep(&[0; 32]) {
-        filler.push(kept);
-    }
+    let filler = filled(&bench);
     let other = View::new(&bench.barrier, NamespaceId::ROOT, OTHER_MOUNT);
     let written = other.seal(&Write::put(name("b"), String::new()), &mut Batch::default());
     assert!(matches!(written, Err(BarrierError::Memory(_))));
-    assert_eq!(bench.get("a").as_deref(), Some("1"));
-    filler.clear();
+    drop(filler);
+    bench.put("a", "1");
+    // What one mount has derived makes room for another's.
+    let _filler = filled(&bench);
     bench.write_to(&other, Write::put(name("b"), String::new()));
+    assert_eq!(bench.get("a").as_deref(), Some("1"));
+}
+
+/// Keys in all that is free.
+fn filled(bench: &Bench) -> Vec<strongroom_os::Kept> {
+    std::iter::from_fn(|| bench.arena.keep(&[0; 32]).ok()).collect()
+}
+
+#[test]
+fn a_mount_keeps_few_of_its_old_keys() {
+    let bench = Bench::new();
+    let _mount = bench.view();
+    let rotate = || {
+        let mut batch = Batch::default();
+        let rotation = bench.rotate(NOW, &mut batch).unwrap();
+        bench.commit(batch);
+        rotation.install();
+    };
+    for term in 1..=100 {
+        bench.put(&format!("of/{term}"), &term.to_string());
+        rotate();
+    }
+    let keys = (64 * 1024 - bench.arena.free()) / 32;
+    // Index key, table key, 101 terms; of the mount the name key, a newest and three older ones.
+    assert!(keys <= 2 + 101 + 1 + 4 + 1, "{keys} keys");
+    for term in (1..=100).chain((1..=100).rev()) {
+        assert_eq!(bench.get(&format!("of/{term}")), Some(term.to_string()));
+    }
+    assert!((64 * 1024 - bench.arena.free()) / 32 <= keys);
+}
+
+#[test]
+fn more_mounts_than_the_arena_has_room_for_are_written_and_read() {
+    let bench = Bench::new();
+    let mount = |n: u16| {
+        let [high, low] = n.to_be_bytes();
+        MountId([0xB0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, high, low])
+    };
+    let views: Vec<View> =
+        (0..3000).map(|n| View::new(&bench.barrier, NamespaceId::ROOT, mount(n))).collect();
+    for (n, view) in views.iter().enumerate() {
+        bench.write_to(view, Write::put(name("a"), n.to_string()));
+    }
+    // The keyring has room still.
+    let mut batch = Batch::default();
+    let rotation = bench.rotate(NOW, &mut batch).unwrap();
+    bench.commit(batch);
+    rotation.install();
+    let snapshot = bench.disk.lock().unwrap().snapshot();
+    for (n, view) in views.iter().enumerate() {
+        assert_eq!(text(view.at(snapshot.clone()).get(&name("a")).unwrap()), Some(n.to_string()));
+    }
+    bench.barrier.seal();
+    assert_eq!(bench.arena.free(), 64 * 1024);
 }
 
 #[test]
