@@ -116,3 +116,61 @@ async fn the_total_of_a_servers_life_is_printed() {
     }
     replay(&format!("http://{address}"), &[FRESH]);
 }
+
+/// What people's scripts do, with the program under the name they know.
+const SCRIPT: &str = r#"set -eu
+vault status >/dev/null
+vault login -no-print "$ROOT"
+vault secrets enable -path=team -version=2 kv >/dev/null
+vault kv put -mount=team app/db user=ann password=s3cret >/dev/null
+test "$(vault kv get -field=password team/app/db)" = s3cret
+test "$(vault kv get -format=json team/app/db | python3 -c 'import json,sys; print(json.load(sys.stdin)["data"]["data"]["user"])')" = ann
+printf '%s' '{"user":"bob"}' | vault kv patch -mount=team app/db - >/dev/null
+test "$(vault kv get -mount=team -field=user app/db)" = bob
+vault kv rollback -mount=team -version=1 app/db >/dev/null
+test "$(vault kv get -mount=team -field=user app/db)" = ann
+printf 'path "team/data/app/*" { capabilities=["read"] }' >app.hcl
+vault policy fmt app.hcl >/dev/null
+grep -q '^  capabilities = \["read"\]$' app.hcl
+vault policy write app app.hcl >/dev/null
+token=$(vault token create -policy=app -ttl=10m -field=token)
+test "$(vault token capabilities "$token" team/data/app/db)" = read
+test "$(VAULT_TOKEN=$token vault kv get -field=user team/app/db)" = ann
+code=0; VAULT_TOKEN=$token vault kv put team/app/db user=eve >/dev/null 2>&1 || code=$?
+test "$code" = 2
+wrapped=$(vault kv get -wrap-ttl=1m -field=wrapping_token team/app/db)
+test "$(vault unwrap -format=json "$wrapped" | python3 -c 'import json,sys; print(json.load(sys.stdin)["data"]["data"]["user"])')" = ann
+vault unwrap "$wrapped" >/dev/null 2>&1 && exit 9
+vault token revoke "$token" >/dev/null
+vault token lookup "$token" >/dev/null 2>&1 && exit 10
+vault kv get -output-policy team/app/db | grep -q '"read"'
+curl=$(vault read -output-curl-string team/data/app/db)
+eval "$curl -s" | grep -q s3cret
+test "$(COMP_LINE='vault kv get team/app/' vault)" = team/app/db
+vault secrets move team people >/dev/null
+vault secrets list -format=json | grep -q people/
+vault secrets disable people >/dev/null
+test "$(vault print token)" = "$ROOT"
+vault token revoke -self >/dev/null
+test ! -e "$HOME/.vault-token"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_written_for_vault_work_through_a_link() {
+    let server = DevServer::start().await.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(binary("strongroom"), home.path().join("vault")).unwrap();
+    let out = Command::new("sh")
+        .args(["-c", SCRIPT])
+        .current_dir(home.path())
+        .env_clear()
+        .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", home.path().display()))
+        .env("HOME", home.path())
+        .env("VAULT_ADDR", server.url())
+        .env("ROOT", DEV_ROOT)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{:?}\n{said}", out.status);
+}
