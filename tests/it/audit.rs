@@ -1,8 +1,8 @@
 //! The audit log: a line before every effect, through two hundred kills; and no effect where the log refuses.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn asked(log: &str) -> BTreeSet<String> {
 async fn after_sigkill_at_200_points_no_committed_write_is_without_its_line() {
     let mut server = Plain::start().await.unwrap();
     server.client().send("POST", "sys/mounts/kv", Some(&json!({"type": "kv"}))).await.unwrap();
-    let acknowledged = Arc::new(AtomicU64::new(0));
+    let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
     for round in 0..KILLS {
         let stop = Arc::new(AtomicBool::new(false));
         let mut load = Vec::new();
@@ -35,16 +35,18 @@ async fn after_sigkill_at_200_points_no_committed_write_is_without_its_line() {
                     }
                     let path = format!("kv/r{round}-w{worker}-{number}");
                     match client.send("POST", &path, Some(&json!({"v": "w"}))).await {
-                        Ok(answer) if answer.status == 204 => {
-                            _ = acknowledged.fetch_add(1, Ordering::Relaxed)
-                        }
+                        Ok(answer) if answer.status == 204 => _ = acknowledged.lock().unwrap().insert(path),
                         _ => return,
                     }
                 }
             }));
         }
-        // Uneven on purpose: from the first request on to some tens of commits.
-        tokio::time::sleep(Duration::from_micros((round as u64 * 7919) % 23_000)).await;
+        // Uneven on purpose: after none to a dozen acknowledged writes of this round, and a moment more.
+        let enough = acknowledged.lock().unwrap().len() + round * 7 % 13;
+        while acknowledged.lock().unwrap().len() < enough && !load.iter().all(|worker| worker.is_finished()) {
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        tokio::time::sleep(Duration::from_micros((round as u64 * 7919) % 5_000)).await;
         server.kill();
         stop.store(true, Ordering::Relaxed);
         for worker in load {
@@ -53,23 +55,17 @@ async fn after_sigkill_at_200_points_no_committed_write_is_without_its_line() {
         server.run().await.unwrap();
     }
     let listed = server.client().send("LIST", "kv", None).await.unwrap();
-    let committed: Vec<String> = listed.body["data"]["keys"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|key| format!("kv/{}", key.as_str().unwrap()))
-        .collect();
+    let keys = listed.body["data"]["keys"].as_array().unwrap();
+    let committed: BTreeSet<String> =
+        keys.iter().map(|key| format!("kv/{}", key.as_str().unwrap())).collect();
     let asked = asked(&server.audit_log());
     let without: Vec<&String> = committed.iter().filter(|path| !asked.contains(*path)).collect();
     println!("{KILLS} kills, {} writes committed", committed.len());
     assert!(without.is_empty(), "committed without a line: {without:?}");
-    let acknowledged = acknowledged.load(Ordering::Relaxed);
-    assert!(
-        committed.len() as u64 >= acknowledged,
-        "{} of {acknowledged} acknowledged writes are there",
-        committed.len()
-    );
-    assert!(acknowledged > 200, "there was load: {acknowledged}");
+    let acknowledged = acknowledged.lock().unwrap();
+    let lost: Vec<&String> = acknowledged.difference(&committed).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    assert!(acknowledged.len() > KILLS, "there was load: {}", acknowledged.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use strongroom_tests::Appliance;
 
+/// What is promised. It takes a fifth of a second; the rest is for a busy machine.
+const WITHIN: Duration = Duration::from_secs(5);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_bridge_fails_no_request_and_is_back_within_five_seconds() {
     let appliance = Appliance::start().await.unwrap();
@@ -38,9 +41,9 @@ async fn a_killed_bridge_fails_no_request_and_is_back_within_five_seconds() {
         assert_eq!(before.len(), 1, "{name} runs once");
         appliance.kill(name).unwrap();
         let killed = Instant::now();
-        let end = killed + strongroom_tests::process::PATIENCE;
+        let end = killed + WITHIN;
         while appliance.pids(name).is_empty() || appliance.pids(name) == before {
-            assert!(Instant::now() < end, "{name} does not come back: {}", appliance.log());
+            assert!(Instant::now() < end, "{name} is not back within {WITHIN:?}: {}", appliance.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         println!("{name} was back after {:?}", killed.elapsed());
