@@ -52,13 +52,15 @@ impl Pattern {
         if text.split('/').count() > MAX_SEGMENTS {
             return Err(format!("the path has more than {MAX_SEGMENTS} segments"));
         }
-        match ApiPath::from_text(text) {
-            // Such a path is never asked for in this spelling: a `deny` on it would only seem to work.
-            Err(error @ (PathError::NotNormal | PathError::Control)) => Err(error.message().into()),
+        // What `*` stands for goes on from here: the last segment is not all there yet.
+        let whole = if open_ended { format!("{text}x") } else { text.to_owned() };
+        match ApiPath::from_text(&whole) {
+            Ok(_) => Ok(Self { text: text.to_owned(), open_ended }),
             Err(PathError::TooLong) => {
                 Err(format!("the path or a segment is too long (at most {MAX_PATH} bytes)"))
             }
-            _ => Ok(Self { text: text.to_owned(), open_ended }),
+            // Such a path is never asked for in this spelling: a `deny` on it would only seem to work.
+            Err(error) => Err(error.message().into()),
         }
     }
 

@@ -19,13 +19,12 @@
 //!
 //! JSON has the same keys: `{"path": {"secret/*": {"capabilities": ["read"]}}}`.
 
-use std::fmt;
 use std::sync::Arc;
 
 use strongroom_types::Timestamp;
 
 use crate::capability::Capabilities;
-use crate::hcl::{Block, Body, Document, HclError, Item, quoted};
+use crate::hcl::{Block, Body, Document, HclError, Item};
 use crate::parameters::{Parameters, Values};
 use crate::pattern::Pattern;
 
@@ -83,42 +82,8 @@ pub struct Wrapping {
     pub max: Option<u64>,
 }
 
-/// Why a policy is refused; always the writer's to mend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PolicyError {
-    /// Not HCL or JSON, or not a policy at its top level.
-    Document(HclError),
-    /// Something about one path.
-    Path {
-        /// As it is written.
-        path: String,
-        /// What and where.
-        error: HclError,
-    },
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Document(error) => error.fmt(f),
-            Self::Path { path, error } => write!(f, "path {}: {error}", quoted(path)),
-        }
-    }
-}
-
-impl std::error::Error for PolicyError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Document(error) | Self::Path { error, .. } => Some(error),
-        }
-    }
-}
-
-impl From<HclError> for PolicyError {
-    fn from(error: HclError) -> Self {
-        Self::Document(error)
-    }
-}
+/// Why a policy is refused, and where; always the writer's to mend.
+pub type PolicyError = HclError;
 
 impl Policy {
     /// The policy `name` (canonical: see [`crate::PolicyName`]) from its text in HCL or JSON.
@@ -129,9 +94,7 @@ impl Policy {
         let mut stanzas = Vec::new();
         for block in document.body.blocks("path", 1)? {
             let path = block.labels.first().copied().unwrap_or_default();
-            let stanza = Stanza::parse(path, &block);
-            stanzas
-                .push(Arc::new(stanza.map_err(|error| PolicyError::Path { path: path.to_owned(), error })?));
+            stanzas.push(Arc::new(Stanza::parse(path, &block)?));
         }
         Ok(Self { name: name.into(), stanzas })
     }
@@ -186,12 +149,14 @@ fn capabilities(body: &Body) -> Result<Capabilities, HclError> {
     let mut all = Capabilities::NONE;
     if let Some(item) = body.get("policy")? {
         let word = item.text()?;
-        all = all | legacy(word).ok_or_else(|| item.error(format!("invalid policy {}", quoted(word))))?;
+        all = all
+            | legacy(word)
+                .ok_or_else(|| item.error("invalid policy: there are deny, read, write and sudo"))?;
     }
     if let Some(item) = body.get("capabilities")? {
         for word in item.texts()? {
             let one = Capabilities::from_word(word);
-            all = all | one.ok_or_else(|| item.error(format!("invalid capability {}", quoted(word))))?;
+            all = all | one.ok_or_else(|| item.error("invalid capability"))?;
         }
     }
     Ok(all)
@@ -215,10 +180,10 @@ fn values(body: &Body, key: &str) -> Result<Values, HclError> {
     for block in body.blocks(key, 0)? {
         for item in block.body.items() {
             let list = item.value.as_list().filter(|_| item.labels.is_empty());
-            let list =
-                list.ok_or_else(|| item.error(format!("{} is not a list of values", quoted(&item.key))))?;
+            let list = list
+                .ok_or_else(|| item.error(format!("a parameter in {key} is not given a list of values")))?;
             if values.insert(item.key.to_lowercase(), list.to_vec()).is_some() {
-                return Err(item.error(format!("{} is given twice in {key}", quoted(&item.key))));
+                return Err(item.error(format!("a parameter is given twice in {key}")));
             }
         }
     }

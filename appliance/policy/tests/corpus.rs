@@ -69,38 +69,29 @@ const CONFIGURATIONS: &[&str] = &[
 const MISTAKES: &[(&str, &str)] = &[
     (
         "bad-bare-word.hcl",
-        "expected a value (texts are written in quotes), found \"read\" on line 1, column 28",
+        "expected a value (texts are written in quotes), found a word without quotes on line 1, column 28",
     ),
-    ("bad-block.hcl", "invalid key \"road\" on line 1, column 1"),
-    ("bad-capability.hcl", "path \"a\": invalid capability \"fly\" on line 1, column 12"),
-    ("bad-control-group-block.hcl", "path \"a\": control_group is not supported yet on line 3, column 3"),
-    ("bad-control-group.hcl", "path \"a\": control_group is not supported yet on line 3, column 3"),
-    (
-        "bad-expiration.hcl",
-        "path \"a\": expiration is not a time such as \"2030-01-01T00:00:00Z\" on line 1, column 12",
-    ),
+    ("bad-block.hcl", "invalid key on line 1, column 1"),
+    ("bad-capability.hcl", "invalid capability on line 1, column 12"),
+    ("bad-control-group-block.hcl", "control_group is not supported yet on line 3, column 3"),
+    ("bad-control-group.hcl", "control_group is not supported yet on line 3, column 3"),
+    ("bad-expiration.hcl", "expiration is not a time such as \"2030-01-01T00:00:00Z\" on line 1, column 12"),
     ("bad-half.hcl", "expected ',' or ']' in the list, found the end on line 1, column 34"),
-    ("bad-json-key.json", "path \"a\": invalid key \"colour\" on line 2, column 17"),
+    ("bad-json-key.json", "invalid key on line 2, column 17"),
     ("bad-json-tail.json", "expected the end after the JSON object on line 1, column 14"),
     ("bad-json.json", "expected a text in double quotes on line 1, column 42"),
-    ("bad-key.hcl", "path \"a\": invalid key \"colour\" on line 2, column 3"),
+    ("bad-key.hcl", "invalid key on line 2, column 3"),
     ("bad-labels.hcl", "\"path\" takes 1 label(s) on line 1, column 1"),
-    ("bad-legacy.hcl", "path \"a\": invalid policy \"all\" on line 1, column 12"),
-    ("bad-list.hcl", "path \"a\": \"capabilities\" is not a list of texts in quotes on line 1, column 12"),
-    (
-        "bad-template.hcl",
-        "path \"secret/data/{{identity.entity.id}}/*\": templated paths ('{{…}}') are not supported yet on line 2, column 1",
-    ),
-    ("bad-twice.hcl", "path \"a\": \"capabilities\" is given twice on line 3, column 3"),
+    ("bad-legacy.hcl", "invalid policy: there are deny, read, write and sudo on line 1, column 12"),
+    ("bad-list.hcl", "\"capabilities\" is not a list of texts in quotes on line 1, column 12"),
+    ("bad-template.hcl", "templated paths ('{{…}}') are not supported yet on line 2, column 1"),
+    ("bad-twice.hcl", "\"capabilities\" is given twice on line 3, column 3"),
     (
         "bad-unquoted-duration.hcl",
         "this is not a number; texts and durations are written in quotes on line 1, column 31",
     ),
-    ("bad-wildcard.hcl", "path \"a/+*\": invalid use of wildcards ('+*' is forbidden) on line 1, column 1"),
-    (
-        "bad-wrapping.hcl",
-        "path \"a\": max_wrapping_ttl cannot be less than min_wrapping_ttl on line 3, column 3",
-    ),
+    ("bad-wildcard.hcl", "invalid use of wildcards ('+*' is forbidden) on line 1, column 1"),
+    ("bad-wrapping.hcl", "max_wrapping_ttl cannot be less than min_wrapping_ttl on line 3, column 3"),
 ];
 
 #[test]
@@ -113,7 +104,7 @@ fn policies_are_read() {
 }
 
 #[test]
-fn mistakes_are_named_with_line_and_word() {
+fn mistakes_are_named_with_their_place() {
     for (file, message) in MISTAKES {
         assert_eq!(Policy::parse("p", &text(file)).unwrap_err().to_string(), *message, "{file}");
     }
@@ -136,10 +127,7 @@ fn configurations_are_read() {
     assert_eq!(audit.labels, ["file", "to-disk"]);
     let mode = audit.body.blocks("options", 0).unwrap()[0].body.get("mode").unwrap().unwrap();
     assert_eq!((&mode.value, mode.integer().unwrap()), (&Value::Number("0600".into()), 0o600));
-    assert_eq!(
-        body.only(&["ui"]).unwrap_err().to_string(),
-        "invalid key \"cluster_name\" on line 2, column 1"
-    );
+    assert_eq!(body.only(&["ui"]).unwrap_err().to_string(), "invalid key on line 2, column 1");
 }
 
 #[test]

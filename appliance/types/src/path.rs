@@ -9,6 +9,9 @@ use unicode_normalization::is_nfc;
 pub const MAX_PATH: usize = 8 * 1024;
 /// Longest single segment: what the name encryption of the barrier can hold.
 pub const MAX_SEGMENT: usize = 1024;
+/// Most segments: what the barrier can hold. Whoever looks a path up does so segment by segment, also for those who
+/// are nobody yet.
+pub const MAX_SEGMENTS: usize = 200;
 
 /// A canonical API path, without the leading `/v1/`: `secret/data/app`, `secret/metadata/` (a trailing slash is
 /// kept apart).
@@ -38,7 +41,7 @@ pub enum PathError {
     EmptySegment,
     /// `.` or `..` as a segment.
     Relative,
-    /// Longer than [`MAX_PATH`] or with a segment longer than [`MAX_SEGMENT`].
+    /// Longer than [`MAX_PATH`], of more than [`MAX_SEGMENTS`], or with a segment longer than [`MAX_SEGMENT`].
     TooLong,
 }
 
@@ -87,7 +90,10 @@ impl ApiPath {
         if trailing_slash {
             text.pop();
         }
-        for segment in text.split('/') {
+        for (before, segment) in text.split('/').enumerate() {
+            if before >= MAX_SEGMENTS {
+                return Err(PathError::TooLong);
+            }
             check_segment(segment, text.is_empty())?;
         }
         Ok(Self { text, trailing_slash, encoded_slash })
@@ -194,6 +200,11 @@ mod tests {
             assert_eq!(ApiPath::parse(raw), Err(error), "{raw}");
         }
         assert_eq!(ApiPath::parse(&"a".repeat(MAX_SEGMENT + 1)), Err(PathError::TooLong));
+        let segments = |count| vec!["a"; count].join("/");
+        assert!(ApiPath::parse(&segments(MAX_SEGMENTS)).is_ok());
+        assert!(ApiPath::parse(&format!("{}/", segments(MAX_SEGMENTS))).is_ok());
+        assert_eq!(ApiPath::parse(&segments(MAX_SEGMENTS + 1)), Err(PathError::TooLong));
+        assert_eq!(ApiPath::parse(&"a/".repeat(MAX_PATH / 2)), Err(PathError::TooLong));
     }
 
     #[test]

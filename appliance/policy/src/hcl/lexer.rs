@@ -19,10 +19,10 @@ pub enum Token {
 }
 
 impl Token {
-    /// For errors. A text is not repeated: it may be a secret.
+    /// For errors. What was written is not repeated: it may be a secret.
     pub fn describe(&self) -> String {
         match self {
-            Self::Word(word) => super::quoted(word),
+            Self::Word(_) => "a word without quotes".into(),
             Self::Text(_) => "a text in quotes".into(),
             Self::Number(_) => "a number".into(),
             Self::Assign => "'='".into(),
@@ -69,7 +69,7 @@ impl<'a> Lexer<'a> {
             '<' => Token::Text(self.heredoc()?),
             '-' | '0'..='9' => Token::Number(self.number()?),
             c if begins_word(c) => Token::Word(self.cursor.take_while(continues_word).to_owned()),
-            _ => return Err(place.error(format!("unexpected character {c:?}"))),
+            _ => return Err(place.error("unexpected character")),
         };
         Ok((token, place))
     }

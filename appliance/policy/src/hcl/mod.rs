@@ -84,7 +84,8 @@ pub struct Block<'a> {
     pub column: u32,
 }
 
-/// What is wrong with a document, and where. It names words of the grammar and keys, never a value.
+/// What is wrong with a document, and where. It names words of the grammar and the keys that were asked for; what the
+/// document says is not repeated: errors are shown and logged in clear, and in the wrong place anything may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HclError {
     /// From 1.
@@ -127,15 +128,15 @@ impl Body {
         let mut found = self.items.iter().filter(|item| item.key == key);
         let first = found.next();
         match found.next() {
-            Some(again) => Err(again.error(format!("{} is given twice", quoted(key)))),
+            Some(again) => Err(again.error(format!("\"{key}\" is given twice"))),
             None => Ok(first),
         }
     }
 
-    /// An error that names the first key which is not in `known`.
+    /// An error at the first key which is not in `known`.
     pub fn only(&self, known: &[&str]) -> Result<(), HclError> {
         match self.items.iter().find(|item| !known.contains(&item.key.as_str())) {
-            Some(item) => Err(item.error(format!("invalid key {}", quoted(&item.key)))),
+            Some(item) => Err(item.error("invalid key")),
             None => Ok(()),
         }
     }
@@ -151,9 +152,10 @@ impl Body {
     }
 }
 
-/// Adds the blocks below `value`, which `item` holds; `before` are the labels from outside of `item`.
+/// Adds the blocks of `key` below `value`, which `item` holds; `before` are the labels from outside of `item`.
 fn collect<'a>(
     found: &mut Vec<Block<'a>>,
+    key: &str,
     item: &'a Item,
     wanted: usize,
     before: &[&'a str],
@@ -161,11 +163,11 @@ fn collect<'a>(
 ) -> Result<(), HclError> {
     let labels: Vec<&str> = before.iter().copied().chain(item.labels.iter().map(String::as_str)).collect();
     if labels.len() > wanted {
-        return Err(item.error(format!("{} takes {wanted} label(s)", quoted(&item.key))));
+        return Err(item.error(format!("\"{key}\" takes {wanted} label(s)")));
     }
     match value {
         Value::List(values) => {
-            values.iter().try_for_each(|value| collect(found, item, wanted, before, value))
+            values.iter().try_for_each(|value| collect(found, key, item, wanted, before, value))
         }
         Value::Block(body) if labels.len() == wanted => {
             found.push(Block { labels, body, line: item.line, column: item.column });
@@ -174,9 +176,9 @@ fn collect<'a>(
         Value::Block(body) => body.items.iter().try_for_each(|inner| {
             let mut labels = labels.clone();
             labels.push(&inner.key);
-            collect(found, inner, wanted, &labels, &inner.value)
+            collect(found, key, inner, wanted, &labels, &inner.value)
         }),
-        _ => Err(item.error(format!("{} is not a block with {wanted} label(s)", quoted(&item.key)))),
+        _ => Err(item.error(format!("\"{key}\" is not a block with {wanted} label(s)"))),
     }
 }
 
@@ -189,7 +191,7 @@ impl Item {
     /// The blocks with `labels` labels that this item holds; see [`Body::blocks`].
     pub fn blocks(&self, labels: usize) -> Result<Vec<Block<'_>>, HclError> {
         let mut found = Vec::new();
-        collect(&mut found, self, labels, &[], &self.value)?;
+        collect(&mut found, &self.key, self, labels, &[], &self.value)?;
         Ok(found)
     }
 
@@ -223,12 +225,12 @@ impl Item {
     pub fn block(&self) -> Result<&Body, HclError> {
         match self.labels.first() {
             None => self.value.as_block().ok_or_else(|| self.mismatch("a block")),
-            Some(_) => Err(self.error(format!("{} takes no label", quoted(&self.key)))),
+            Some(_) => Err(self.error(format!("\"{}\" takes no label", self.key))),
         }
     }
 
     fn mismatch(&self, expected: &str) -> HclError {
-        self.error(format!("{} is not {expected}", quoted(&self.key)))
+        self.error(format!("\"{}\" is not {expected}", self.key))
     }
 }
 
@@ -287,14 +289,6 @@ impl Value {
             Self::Text(text) | Self::Number(text) => parse_duration(text),
             _ => None,
         }
-    }
-}
-
-/// A word of the document in an error: quoted, without control characters, cut after 64 characters.
-pub(crate) fn quoted(word: &str) -> String {
-    match word.char_indices().nth(64) {
-        None => format!("{word:?}"),
-        Some((end, _)) => format!("{:?}…", word.split_at(end).0),
     }
 }
 

@@ -64,7 +64,6 @@ impl Parser<'_> {
     fn item(&mut self, depth: usize) -> Result<Item, HclError> {
         let Place { line, column } = self.place;
         let mut labels = Vec::new();
-        let described = self.token.describe();
         let key = match self.advance()? {
             Token::Word(key) | Token::Text(key) => key,
             _ => return Err(self.expected("a key")),
@@ -80,8 +79,8 @@ impl Parser<'_> {
         }
         match self.token {
             Token::OpenBrace => Ok(Item { key, labels, value: self.value(depth)?, line, column }),
-            _ if labels.is_empty() => Err(self.expected(&format!("'=' or '{{' after {described}"))),
-            _ => Err(self.expected(&format!("'{{' after {described} and its labels"))),
+            _ if labels.is_empty() => Err(self.expected("'=' or '{' after a key")),
+            _ => Err(self.expected("'{' after a key and its labels")),
         }
     }
 

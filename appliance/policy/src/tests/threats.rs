@@ -138,3 +138,51 @@ fn c1_a_path_in_another_normal_form_is_refused() {
     assert!(Policy::parse("p", &grants(&[("kv/caf\u{e9}", "deny")])).is_ok());
     assert!(Policy::parse("p", "path \"kv/cafe\u{301}\" { capabilities = [\"deny\"] }").is_err());
 }
+
+/// What is refused is shown to its writer and logged in clear: in the wrong place anything may be a secret.
+#[test]
+fn an_error_repeats_nothing_that_the_policy_says() {
+    for text in [
+        r#"s3cret "a" { capabilities = ["read"] }"#,
+        r#"path "a" { s3cret = "red" }"#,
+        r#"path "a" { capabilities = ["s3cret"] }"#,
+        r#"path "a" { policy = "s3cret" }"#,
+        r#"path "s3cret/+*" { capabilities = ["read"] }"#,
+        r#"path "s3cret" { expiration = "s3cret" }"#,
+        r#"path "s3cret" "a" { capabilities = ["read"] }"#,
+        r#"path "a" { capabilities = [s3cret] }"#,
+        r#"path "a" { allowed_parameters = { "s3cret" = 1 } }"#,
+        r#"path "a" { denied_parameters = { "s3cret" = [], "S3cret" = [] } }"#,
+        r#"path { s3cret = 1 }"#,
+        "s3cret",
+        r#"{"path": {"s3cret": 1}}"#,
+        r#"{"s3cret": 1}"#,
+    ] {
+        let error = Policy::parse("p", text).unwrap_err();
+        let words = error.to_string();
+        assert!(!words.to_lowercase().contains("s3cret") && words.contains("on line 1"), "{text}: {words}");
+    }
+}
+
+/// No request has such a path: a `deny` on it would only seem to work.
+#[test]
+fn c4_a_path_that_no_request_has_is_refused() {
+    for path in [
+        "secret//x",
+        "../x",
+        "secret/../x",
+        "secret/./x",
+        "secret//*",
+        "secret/../*",
+        "//secret",
+        "secret/.",
+        "secret//",
+    ] {
+        let text = format!(r#"path "{path}" {{ capabilities = ["deny"] }}"#);
+        assert!(Policy::parse("p", &text).is_err(), "{path}");
+    }
+    for path in ["*", "/secret/x", "secret/", "secret/.*", "secret/..*", "secret/.x", "+/x", "secret/*"] {
+        let text = format!(r#"path "{path}" {{ capabilities = ["deny"] }}"#);
+        assert!(Policy::parse("p", &text).is_ok(), "{path}");
+    }
+}
