@@ -1,25 +1,38 @@
 //! A request's body, read only when somebody asks for it.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use strongroom_types::request::{BodyError, BodySource};
 use strongroom_types::{BoxFuture, Secret};
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
 
 /// A body that is still in the socket.
 pub(crate) struct SocketBody<B = Incoming> {
-    body: B,
+    /// There until this is dropped.
+    body: Option<B>,
     limit: usize,
     time: Duration,
+    state: Rest<B>,
 }
 
-impl<B> SocketBody<B> {
+impl<B: Body> SocketBody<B> {
     /// At most `limit` bytes whatever the reader allows, and `time` from the moment it asks.
     pub(crate) fn new(body: B, limit: usize, time: Duration) -> Self {
-        Self { body, limit, time }
+        let state = if body.is_end_stream() { Left::Nothing } else { Left::Unknown };
+        Self { body: Some(body), limit, time, state: Rest(Arc::new(Mutex::new(state))) }
+    }
+
+    /// What will be left of the body, for when its reader is gone.
+    pub(crate) fn rest(&self) -> Rest<B> {
+        Rest(self.state.0.clone())
     }
 }
 
@@ -34,7 +47,8 @@ where
 
 impl<B: Body + Unpin> SocketBody<B> {
     async fn collect(&mut self, limit: usize) -> Result<Secret, BodyError> {
-        let announced = self.body.size_hint().lower();
+        let Some(body) = self.body.as_mut() else { return Err(BodyError::Broken) };
+        let announced = body.size_hint().lower();
         if announced > limit as u64 {
             return Err(BodyError::TooLarge);
         }
@@ -42,7 +56,7 @@ impl<B: Body + Unpin> SocketBody<B> {
         // An announced length is only so many pages of address space until the bytes are here.
         let mut whole = Zeroizing::new(Vec::with_capacity(usize::try_from(announced).unwrap_or(0)));
         loop {
-            let frame = timeout_at(deadline, self.body.frame()).await.map_err(|_| BodyError::Broken)?;
+            let frame = timeout_at(deadline, body.frame()).await.map_err(|_| BodyError::Broken)?;
             let Some(frame) = frame else { break };
             let Ok(mut data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
             while bytes::Buf::has_remaining(&data) {
@@ -55,7 +69,77 @@ impl<B: Body + Unpin> SocketBody<B> {
                 bytes::Buf::advance(&mut data, length);
             }
         }
+        self.state.set(Left::Nothing);
         Ok(Secret::from(std::mem::take(&mut *whole)))
+    }
+}
+
+impl<B> Drop for SocketBody<B> {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take() {
+            self.state.give_back(body);
+        }
+    }
+}
+
+/// What a reader has left of a body.
+pub(crate) struct Rest<B = Incoming>(Arc<Mutex<Left<B>>>);
+
+enum Left<B> {
+    /// It was read to its end.
+    Nothing,
+    /// Its reader still has it.
+    Unknown,
+    /// This.
+    Some(B),
+}
+
+/// How often the rest of a body is looked for before it counts as not there. hyper needs two turns for each piece.
+const TURNS: usize = 4;
+
+impl<B> Rest<B> {
+    fn set(&self, left: Left<B>) -> Left<B> {
+        // Nothing panics under this lock; if it did, the state would still be one of the three.
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), left)
+    }
+
+    fn give_back(&self, body: B) {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*left, Left::Unknown) {
+            *left = Left::Some(body);
+        }
+    }
+}
+
+impl<B: Body + Unpin> Rest<B> {
+    /// Whether the body is at its end once up to `limit` bytes of it that have already arrived are thrown away. With
+    /// `expects`, the client waits to be told to send, and is not.
+    pub(crate) async fn finish(self, limit: usize, expects: bool) -> bool {
+        let mut body = match self.set(Left::Unknown) {
+            Left::Nothing => return true,
+            Left::Some(body) if !expects => body,
+            _ => return false,
+        };
+        let (mut taken, mut turns) = (0, 0);
+        while turns < TURNS && taken <= limit {
+            let frame = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
+                Poll::Ready(frame) => Poll::Ready(Some(frame)),
+                Poll::Pending => Poll::Ready(None),
+            });
+            match frame.await {
+                None => {
+                    turns += 1;
+                    yield_now().await;
+                }
+                Some(None) => return true,
+                Some(Some(Err(_))) => return false,
+                Some(Some(Ok(frame))) => {
+                    turns = 0;
+                    taken += frame.data_ref().map_or(0, bytes::Buf::remaining);
+                }
+            }
+        }
+        false
     }
 }
 
@@ -77,8 +161,7 @@ mod tests {
     use http_body_util::Full;
     use hyper::body::Frame;
     use std::convert::Infallible;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
+    use std::task::Context;
 
     const TIME: Duration = Duration::from_secs(5);
 
@@ -129,5 +212,31 @@ mod tests {
             }
         }
         assert_eq!(read(Never, 10).await, Err(BodyError::Broken));
+    }
+
+    /// What is left of a body of `pieces` pieces of 10 bytes when its reader stops at `limit` bytes.
+    async fn over(pieces: usize, limit: usize, then: usize) -> bool {
+        let body = Chunks(vec![Bytes::from_static(b"0123456789"); pieces]);
+        let mut body = SocketBody::new(body, 1000, TIME);
+        let rest = body.rest();
+        let _ = body.read(limit).await;
+        drop(body);
+        rest.finish(then, false).await
+    }
+
+    #[tokio::test]
+    async fn a_rest_that_is_there_is_thrown_away() {
+        assert!(over(3, 30, 0).await);
+        assert!(over(3, 5, 20).await);
+        assert!(!over(9, 5, 20).await);
+        let unread = SocketBody::new(Chunks(vec![]), 1000, TIME);
+        let rest = unread.rest();
+        assert!(!rest.finish(20, false).await, "its reader has it");
+        let unread = SocketBody::new(Chunks(vec![]), 1000, TIME);
+        let rest = unread.rest();
+        drop(unread);
+        assert!(!rest.finish(20, true).await, "nobody told the client to send");
+        let none = SocketBody::new(Full::new(Bytes::new()), 1000, TIME);
+        assert!(none.rest().finish(0, true).await);
     }
 }

@@ -11,7 +11,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request as HttpRequest, Response};
+use http::header::{CONNECTION, EXPECT};
+use http::{HeaderValue, Request as HttpRequest, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -32,9 +33,13 @@ use crate::Service;
 use crate::body::SocketBody;
 use crate::head::{self, Lines, NAMESPACE};
 use crate::limits::Limits;
+use crate::linger::Lingering;
 use crate::pace::{Pace, UnderWay, Verdict, Watch, Watched};
 use crate::render::{Asked, no_page, render};
 use crate::seats::Seat;
+
+/// Bytes of a body that nobody wants, which are taken so that the connection can stay.
+const ARRIVED: usize = 64 * 1024;
 
 /// What all connections of a listener share.
 pub(crate) struct House {
@@ -95,10 +100,9 @@ async fn speak<IO>(
     let pace = Arc::new(Pace::default());
     let limits = house.limits.clone();
     let watch = Watch::new(pace.clone(), limits.head_time, limits.idle_time, http2, Instant::now());
-    let io = TokioIo::new(Watched::new(io, pace.clone()));
     let desk = Arc::new(Desk {
         house,
-        pace,
+        pace: pace.clone(),
         remote: remote.map(|remote| (remote.ip().to_canonical(), remote.port())),
         seat: Arc::new(seat),
     });
@@ -107,8 +111,10 @@ async fn speak<IO>(
         async move { Ok::<_, Infallible>(desk.answer(request).await) }
     });
     if http2 {
+        let io = TokioIo::new(Watched::new(io, pace));
         attend(two(&limits).serve_connection(io, service), watch, limits.tick(), phase).await;
     } else {
+        let io = TokioIo::new(Watched::new(Lingering::new(io, pace.clone(), &limits), pace));
         attend(one(&limits).serve_connection(io, service), watch, limits.tick(), phase).await;
     }
 }
@@ -201,18 +207,28 @@ impl Desk {
         let random = self.house.random.fill(&mut id);
         let id = RequestId::from_random(id);
         let namespace = parts.headers.get(&NAMESPACE).cloned();
+        let limits = &self.house.limits;
+        let body = SocketBody::new(body, limits.body_bytes, limits.body_time);
+        let rest = body.rest();
         let answer = match random {
             Ok(()) => self.ask(id, &parts, body, under_way).await,
             Err(_) => Err(Refusal::internal()),
         };
-        render(Asked { id, method: parts.method, namespace }, answer)
+        let mut response = render(Asked { id, method: parts.method, namespace }, answer);
+        // HTTP/2 ends the stream by itself. Here the next request would stand behind a body that nobody reads.
+        let expects = parts.headers.contains_key(EXPECT);
+        if parts.version < Version::HTTP_2 && !rest.finish(ARRIVED, expects).await {
+            self.pace.leave_unread();
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 
     async fn ask(
         &self,
         id: RequestId,
         parts: &http::request::Parts,
-        body: Incoming,
+        body: SocketBody,
         under_way: UnderWay,
     ) -> Result<Reply, Refusal> {
         let path = parts.uri.path();
@@ -226,8 +242,7 @@ impl Desk {
         let Some(place) = Place::take(&self.house) else {
             return Err(Refusal::new(Kind::TooMany, "too many requests are under way: try again"));
         };
-        let body = Box::new(SocketBody::new(body, limits.body_bytes, limits.body_time));
-        let request = Request { head, stage: Received { body } };
+        let request = Request { head, stage: Received { body: Box::new(body) } };
         let service = self.house.service.clone();
         // What goes on without its client still counts as this connection, and as a request under way.
         let held = (self.seat.clone(), place, under_way);

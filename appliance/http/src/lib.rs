@@ -18,6 +18,7 @@ mod connection;
 pub mod head;
 mod json;
 pub mod limits;
+mod linger;
 pub mod listener;
 mod pace;
 pub mod render;

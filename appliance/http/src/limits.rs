@@ -25,6 +25,10 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long a body may take, from the moment the service asks for it.
     pub body_time: Duration,
+    /// Bytes that are still read, to throw them away, after an answer that did not wait for its request's end.
+    pub linger_bytes: usize,
+    /// How long such bytes are waited for, before the connection is closed on a client that goes on sending.
+    pub linger_time: Duration,
     /// How long a connection may stay without a request; also how long a client may take to read an answer.
     pub idle_time: Duration,
     /// How long an answer may take: 503. What was begun goes on without the client.
@@ -52,6 +56,9 @@ impl Default for Limits {
             handshake_time: Duration::from_secs(10),
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
+            // Room for a body that is refused because it is larger than the largest.
+            linger_bytes: 64 * 1024 * 1024,
+            linger_time: Duration::from_secs(1),
             idle_time: Duration::from_secs(300),
             request_time: Duration::from_secs(90),
             drain_time: Duration::from_secs(10),

@@ -22,6 +22,8 @@ pub(crate) struct Pace {
     requests: AtomicU32,
     /// Bytes of a next request have arrived.
     begun: AtomicBool,
+    /// A request was answered before its body was at its end. HTTP/1.1 only, as [`Pace::begun`] is of use there only.
+    unread: AtomicBool,
 }
 
 /// Counts a request as under way until it is dropped.
@@ -34,6 +36,16 @@ impl Pace {
         self.requests.fetch_add(1, Relaxed);
         self.begun.store(false, Relaxed);
         UnderWay(self.clone())
+    }
+
+    /// A request's answer did not wait for the end of its body, so that the connection ends with it.
+    pub(crate) fn leave_unread(&self) {
+        self.unread.store(true, Relaxed);
+    }
+
+    /// Whether the client may be sending still: the rest of a body, or of headers that were refused.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.unread.load(Relaxed) || self.begun.load(Relaxed)
     }
 }
 

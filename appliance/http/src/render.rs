@@ -66,6 +66,13 @@ pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Byt
         Ok(reply) => write_reply(&mut out, asked.id, reply),
         Err(refusal) => (write_refusal(&mut out, &asked, refusal), JSON),
     };
+    let has_content =
+        ![StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
+    if !has_content {
+        // A client may ask for such a status (`sys/health?activecode=204`); HTTP/2 breaks off where content follows.
+        zeroize_bytes(&mut out);
+        out.clear();
+    }
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, NO_STORE);
@@ -76,7 +83,7 @@ pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Byt
     if let Some(namespace) = asked.namespace {
         headers.insert(NAMESPACE, namespace);
     }
-    let body = if asked.method == Method::HEAD {
+    let body = if asked.method == Method::HEAD && has_content {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(out.len()));
         Bytes::new()
     } else if out.is_empty() {
@@ -134,9 +141,10 @@ fn write_reply(out: &mut Vec<u8>, id: RequestId, reply: Reply) -> (StatusCode, H
     }
 }
 
-/// A number that is no status is our fault.
+/// A number that is no final status is our fault.
 fn code(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    let code = StatusCode::from_u16(status).ok().filter(|code| !code.is_informational());
+    code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn write_refusal(out: &mut Vec<u8>, asked: &Asked, refusal: Refusal) -> StatusCode {

@@ -171,6 +171,19 @@ fn a_head_has_a_length_and_no_body_and_a_patch_of_nothing_is_empty() {
 }
 
 #[test]
+fn what_may_have_no_content_has_none() {
+    for status in [204, 205, 304] {
+        for method in [Method::GET, Method::HEAD] {
+            let reply = Reply::Json { status, body: json!({ "a": 1 }) };
+            let (seen, headers, body) = answer_to(asked(method), Ok(reply));
+            assert_eq!((seen, body.as_str()), (status, ""));
+            assert!(!headers.contains_key("content-length"));
+        }
+    }
+    assert_eq!(answer(Ok(Reply::Json { status: 101, body: json!(1) })).0, 500);
+}
+
+#[test]
 fn raw_answers_go_out_as_they_are() {
     let reply = Reply::Raw { status: 200, content_type: "text/plain", body: b"abc".to_vec() };
     let (status, headers, body) = answer_to(asked(Method::GET), Ok(reply));

@@ -247,6 +247,41 @@ fn a_huge_body_is_413_on_http_2_too() {
 }
 
 #[test]
+fn an_early_answer_tells_the_client_to_stop_and_that_nothing_is_wrong() {
+    let server = Server::tls(limits(), MinVersion::Tls13);
+    let mut frames = Frames::open(&server);
+    // More streams than the server remembers, each with a body that is still on its way when the answer leaves.
+    for stream in (1..400).step_by(2) {
+        frames.send(HEADERS, END_HEADERS, stream, &block("POST", "/v1/none", &[]));
+        frames.send(DATA, 0, stream, &[b'x'; 1000]);
+        let answer = frames.find(DATA, stream).unwrap();
+        assert_eq!(answer, b"{\"errors\":[]}\n");
+        // NO_ERROR.
+        assert_eq!(frames.find(RST_STREAM, stream).unwrap(), [0; 4]);
+        frames.send(DATA, 0, stream, &[b'x'; 1000]);
+        frames.send(DATA, END_STREAM, stream, &[b'x'; 1000]);
+    }
+    frames.send(HEADERS, END_HEADERS | END_STREAM, 401, &block("GET", "/v1/echo", &[]));
+    assert!(frames.find(DATA, 401).is_some());
+}
+
+#[test]
+fn answers_without_content_have_none() {
+    let server = Server::tls(limits(), MinVersion::Tls13);
+    let mut frames = Frames::open(&server);
+    for (stream, path) in [(1, "/v1/status/204"), (3, "/v1/status/205"), (5, "/v1/status/304")] {
+        frames.send(HEADERS, END_HEADERS | END_STREAM, stream, &block("GET", path, &[]));
+        loop {
+            let (kind, flags, on, payload) = frames.next().unwrap();
+            if on == stream {
+                assert!(kind == HEADERS && flags & END_STREAM != 0, "{path}: {kind} {payload:?}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
 fn noise_after_the_preface_does_no_harm() {
     let server = Server::tls(limits(), MinVersion::Tls13);
     for kind in 0..12 {

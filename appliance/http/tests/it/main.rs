@@ -8,3 +8,4 @@ mod hostile;
 mod http2;
 mod support;
 mod tls;
+mod unread;

@@ -36,7 +36,7 @@ impl Seen {
     }
 }
 
-/// `echo` tells what came, `wait` waits until it is let go, `unread` ignores its body, anything else is 404.
+/// `echo` tells what came, `status/N` has that status and a body, `wait` waits until it is let go, `unread` ignores its body, anything else is 404.
 struct Fake(Arc<Seen>);
 
 impl Service for Fake {
@@ -79,6 +79,9 @@ impl Fake {
             "unread" => Ok(Reply::Empty),
             "health" if head.operation == Operation::Head => {
                 Ok(Reply::Json { status: 200, body: json!({ "a": 1 }) })
+            }
+            path if path.starts_with("status/") => {
+                Ok(Reply::Json { status: path[7..].parse().unwrap_or(500), body: json!({ "a": 1 }) })
             }
             _ => Err(Refusal::not_found()),
         }
