@@ -1,7 +1,7 @@
 //! Data from the command line: `key=value`, `key=@file`, `key=-`, `@file.json`, `-`.
 
 use serde_json::Value;
-use strongroom_types::JsonMap;
+use strongroom_types::{JsonMap, Secret};
 
 use crate::io::Io;
 use crate::verb::Failure;
@@ -72,4 +72,15 @@ fn merge(out: &mut JsonMap, text: &[u8], from: &str) -> Result<(), Failure> {
     };
     out.extend(members);
     Ok(())
+}
+
+/// Overwrites the texts of a body that has been sent.
+pub fn wipe(body: Value) {
+    if let Value::Object(members) = body {
+        for value in members.into_values() {
+            if let Value::String(text) = value {
+                drop(Secret::from(text));
+            }
+        }
+    }
 }

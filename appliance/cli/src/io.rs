@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 use strongroom_types::time::SystemClock;
@@ -32,11 +33,16 @@ pub struct Io {
     pub env: BTreeMap<String, String>,
     /// What relative paths are relative to.
     pub folder: PathBuf,
+    /// Tells a person what is waited for; None where nobody looks.
+    pub notice: Option<Notice>,
     /// What time it is.
     pub clock: Box<dyn Clock>,
     /// Asks a person.
     pub prompt: Box<dyn Prompt>,
 }
+
+/// Takes a line for a person who waits.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Asks a person for something that must not be seen.
 pub trait Prompt {
@@ -57,6 +63,11 @@ impl Io {
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .collect(),
             folder: PathBuf::from("."),
+            notice: io::stderr().is_terminal().then(|| -> Notice {
+                Arc::new(|text| {
+                    let _ = writeln!(io::stderr(), "{text}");
+                })
+            }),
             clock: Box::new(SystemClock),
             prompt: Box::new(Terminal),
         }

@@ -29,7 +29,7 @@ mod token;
 mod verb;
 mod verbs;
 
-pub use io::{Io, Prompt};
+pub use io::{Io, Notice, Prompt};
 
 use args::Parsed;
 use verb::{Call, Failure, Verb};

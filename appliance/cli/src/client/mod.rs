@@ -1,12 +1,13 @@
 //! One request over HTTP or HTTPS, as the flags and the environment describe it.
 
 mod address;
+mod error;
 mod flags;
 mod instead;
 mod tls;
 mod wire;
 
-use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,18 +21,21 @@ use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use crate::args::Flags;
-use crate::io::Io;
+use crate::io::{Io, Notice};
 use crate::verb::Failure;
 use crate::{env, token};
 use address::{Address, Target};
 use instead::Instead;
 
+pub use error::{ClientError, Refused};
 pub use flags::FLAGS;
 
 /// How long an answer may take unless VAULT_CLIENT_TIMEOUT says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an answer may take that somebody waits for at a prompt.
 const HURRY: Duration = Duration::from_secs(2);
+/// How long a person waits before they are told that it goes on; and then again.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Between two tries.
 const BETWEEN: Duration = Duration::from_secs(1);
 
@@ -46,6 +50,7 @@ pub struct Client {
     timeout: Duration,
     retries: u32,
     instead: Option<Instead>,
+    notice: Option<Notice>,
 }
 
 /// What is asked.
@@ -105,77 +110,6 @@ pub struct Answer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
-/// Why there is no such answer.
-#[derive(Debug)]
-pub enum ClientError {
-    /// No connection, no handshake, or no answer in time.
-    Unreachable {
-        /// What was tried.
-        request: String,
-        /// Why.
-        cause: String,
-    },
-    /// The server says no.
-    Refused(Refused),
-    /// The answer is not what it should be.
-    Strange(String),
-    /// Nothing was asked, because the caller wants to see this instead.
-    Instead(String),
-}
-
-/// A status of 400 or more.
-#[derive(Debug)]
-pub struct Refused {
-    /// The status.
-    pub status: u16,
-    /// The method and the URL.
-    pub request: String,
-    /// The namespace, if any.
-    pub namespace: String,
-    /// `errors` of the body; None when it is no such JSON.
-    pub errors: Option<Vec<String>>,
-    /// The body.
-    pub raw: Zeroizing<Vec<u8>>,
-}
-
-impl Refused {
-    /// Whether `text` is one of the errors.
-    pub fn says(&self, text: &str) -> bool {
-        self.errors.iter().flatten().any(|error| error == text)
-    }
-}
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable { request, cause } => write!(f, "{request}: {cause}"),
-            Self::Strange(what) | Self::Instead(what) => f.write_str(what),
-            Self::Refused(refused) => refused.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Error making API request.\n\n")?;
-        if !self.namespace.is_empty() {
-            writeln!(f, "Namespace: {}", self.namespace)?;
-        }
-        writeln!(f, "URL: {}", self.request)?;
-        match &self.errors {
-            Some(errors) => {
-                write!(f, "Code: {}. Errors:\n\n", self.status)?;
-                errors.iter().try_for_each(|error| writeln!(f, "* {error}"))
-            }
-            None => {
-                write!(f, "Code: {}. Raw Message:\n\n{}", self.status, String::from_utf8_lossy(&self.raw))
-            }
-        }
-    }
-}
-
-impl std::error::Error for ClientError {}
-
 impl Client {
     /// As `flags` and the environment say; a flag wins.
     pub fn new(flags: &Flags, io: &Io) -> Result<Self, Failure> {
@@ -216,13 +150,25 @@ impl Client {
             flags::headers(flags, &namespace, setting("wrap-ttl", "WRAP_TTL")).map_err(Failure::local)?;
         let tls_name = setting("tls-server-name", "TLS_SERVER_NAME");
         let instead = Instead::wanted(flags, io);
-        Ok(Self { address, tls, tls_name, headers, namespace, token, timeout, retries, instead })
+        Ok(Self {
+            address,
+            tls,
+            tls_name,
+            headers,
+            namespace,
+            token,
+            timeout,
+            retries,
+            instead,
+            notice: io.notice.clone(),
+        })
     }
 
     /// The same client for somebody who waits at a prompt.
     pub fn hurried(mut self) -> Self {
         self.timeout = HURRY;
         self.retries = 0;
+        self.notice = None;
         self
     }
 
@@ -293,6 +239,30 @@ impl Client {
         })
     }
 
+    /// `answer`, if it comes in time; a person is told that it is waited for.
+    async fn waited_for(
+        &self,
+        answer: impl Future<Output = Result<Answer, String>>,
+    ) -> Result<Answer, String> {
+        let mut answer = pin!(answer);
+        let mut left = self.timeout;
+        while !left.is_zero() {
+            let now = left.min(PATIENCE);
+            if let Ok(answer) = tokio::time::timeout(now, &mut answer).await {
+                return answer;
+            }
+            left -= now;
+            self.tell(&format!("Still waiting for the server ({} s)", (self.timeout - left).as_secs()));
+        }
+        Err(self.too_late())
+    }
+
+    fn tell(&self, text: &str) {
+        if let Some(notice) = &self.notice {
+            notice(text);
+        }
+    }
+
     fn unreachable(&self, ask: &Ask<'_>, cause: String) -> ClientError {
         let request = format!("{} \"{}\"", ask.method, self.address.url(&target(ask)));
         ClientError::Unreachable { request, cause }
@@ -311,11 +281,7 @@ impl Client {
         let unreachable = |cause| self.unreachable(ask, cause);
         let mut tries = 0;
         loop {
-            let sent = async { tokio::time::timeout(self.timeout, wire::send(self, ask, &target)).await };
-            let answer = match runtime.block_on(sent) {
-                Ok(answer) => answer,
-                Err(_) => Err(self.too_late()),
-            };
+            let answer = runtime.block_on(self.waited_for(wire::send(self, ask, &target)));
             let again = match &answer {
                 Ok(answer) => answer.status == 412 || (answer.status >= 500 && answer.status != 501),
                 Err(_) => true,
@@ -324,6 +290,7 @@ impl Client {
                 return answer.map_err(unreachable);
             }
             tries += 1;
+            self.tell(&format!("No answer that counts: trying again ({tries} of {})", self.retries));
             std::thread::sleep(BETWEEN);
         }
     }

@@ -24,7 +24,7 @@ pub fn run(call: &mut Call<'_>, client: Client) -> Result<Secret, Failure> {
     let text = password.expose_str().unwrap_or_default().trim_end_matches(['\r', '\n']);
     let body = json!({ "password": text });
     let secret = Secret::must(&client, WHAT, &Ask::put(&format!("auth/{mount}/login/{name}"), &body));
-    wipe(body);
+    input::wipe(body);
     let secret = secret?;
     unwrapped(client, secret)
 }
@@ -46,11 +46,4 @@ fn unwrapped(client: Client, secret: Secret) -> Result<Secret, Failure> {
     let client = client.with_token(Hidden::copy_of(token.as_bytes()));
     let ask = Ask { method: "PUT", path: "sys/wrapping/unwrap", preliminary: true, ..Ask::default() };
     Secret::must(&client, WHAT, &ask)
-}
-
-/// Overwrites the password of a body that has been sent.
-fn wipe(mut body: Value) {
-    if let Some(Value::String(text)) = body.get_mut("password").map(Value::take) {
-        drop(Hidden::from(text));
-    }
 }

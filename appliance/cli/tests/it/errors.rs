@@ -186,6 +186,7 @@ fn refusals_are_tried_again_only_when_asked_for() {
     let again = Caller::of(&server).set("VAULT_MAX_RETRIES", "1");
     assert_eq!(again.run("read a").code, 2);
     assert_eq!(server.asked().len(), 3);
+    assert_eq!(*again.notices.lock().unwrap(), ["No answer that counts: trying again (1 of 1)"]);
     assert_eq!(again.run("read b").code, 2);
     assert_eq!(server.asked().len(), 4);
 }

@@ -26,6 +26,8 @@ pub struct Caller {
     pub stdin: String,
     pub typed: Option<&'static str>,
     pub to_terminal: bool,
+    /// What a person who waits was told.
+    pub notices: Arc<Mutex<Vec<String>>>,
 }
 
 /// A stream whose bytes a test reads afterwards.
@@ -70,7 +72,7 @@ impl Caller {
         let home = tempfile::tempdir().unwrap();
         let env = [("VAULT_ADDR", url), ("VAULT_TOKEN", "root"), ("HOME", home.path().to_str().unwrap())];
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { env, home, stdin: String::new(), typed: None, to_terminal: false }
+        Self { env, home, stdin: String::new(), typed: None, to_terminal: false, notices: Arc::default() }
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -95,6 +97,7 @@ impl Caller {
 
     pub fn words(&self, words: &[&str]) -> Outcome {
         let (stdout, stderr) = (Shared::default(), Shared::default());
+        let notices = self.notices.clone();
         let mut io = Io {
             program: "strongroom".into(),
             stdin: Box::new(io::Cursor::new(self.stdin.clone().into_bytes())),
@@ -103,6 +106,7 @@ impl Caller {
             to_terminal: self.to_terminal,
             env: self.env.clone(),
             folder: self.home.path().to_owned(),
+            notice: Some(Arc::new(move |text| notices.lock().unwrap().push(text.to_owned()))),
             clock: Box::new(SystemClock),
             prompt: Box::new(Typed(self.typed)),
         };

@@ -61,7 +61,7 @@ fn a_helper_that_fails_is_named() {
     for (config, hint) in [
         ("token_helper = \"relative\"", "begins with /"),
         ("token_helper = ", "line 1"),
-        ("other = 1", "other"),
+        ("other = 1", ".vault: "),
     ] {
         fs::write(broken.home.path().join(".vault"), config).unwrap();
         let outcome = broken.run("print token");

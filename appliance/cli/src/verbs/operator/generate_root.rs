@@ -9,6 +9,7 @@ use super::super::status;
 use super::keys_typed::key;
 use crate::args::{Flag, Kind};
 use crate::client::{Ask, Client, ClientError};
+use crate::input;
 use crate::show::{self, Format, plain};
 use crate::verb::{Call, Failure};
 
@@ -131,7 +132,7 @@ fn offer(call: &mut Call<'_>, client: &Client, base: &str, now: &Value) -> Resul
     let body = Value::Object(body);
     let path = format!("{base}/update");
     let answer = object(client, "Error posting unseal key", &Ask::put(&path, &body));
-    super::wipe(body);
+    input::wipe(body);
     print(call, &answer?)
 }
 

@@ -7,9 +7,6 @@ mod keys_typed;
 mod rekey;
 mod unseal;
 
-use serde_json::Value;
-use strongroom_types::Secret;
-
 use super::{BASE, FORMAT, HTTP};
 use crate::verb::Verb;
 
@@ -99,14 +96,3 @@ pub const VERBS: &[Verb] = &[
         ..BASE
     },
 ];
-
-/// Overwrites the texts of a body that has been sent.
-fn wipe(body: Value) {
-    if let Value::Object(members) = body {
-        for value in members.into_values() {
-            if let Value::String(text) = value {
-                drop(Secret::from(text));
-            }
-        }
-    }
-}

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::keys_typed::key;
 use crate::args::{Flag, Kind};
 use crate::client::{Ask, Client};
+use crate::input;
 use crate::secret::Secret;
 use crate::show::{self, Format, Rows, plain};
 use crate::verb::{Call, Failure};
@@ -158,7 +159,7 @@ fn offer(call: &mut Call<'_>, place: &Place) -> Result<u8, Failure> {
     let body = Value::Object(body);
     let path = format!("{}/{}", place.base, if verify { "verify" } else { "update" });
     let answer = Secret::must(&client, "Error posting unseal key", &Ask::put(&path, &body));
-    super::wipe(body);
+    input::wipe(body);
     let answer = answer?.data;
     if !answer.get("complete").and_then(Value::as_bool).unwrap_or(false) {
         let now = status(&client, place, verify, false)?;

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::super::status;
-use super::wipe;
 use crate::args::{Flag, Kind};
 use crate::client::{Ask, ClientError};
+use crate::input;
 use crate::verb::{Call, Failure};
 
 /// The flags of `unseal`.
@@ -30,7 +30,7 @@ pub fn unseal(call: &mut Call<'_>) -> Result<u8, Failure> {
         .ask(&Ask::put("sys/unseal", &body))
         .and_then(|answer| status::object(&answer.body))
         .map_err(|cause| Failure::during("Error unsealing", &cause));
-    wipe(body);
+    input::wipe(body);
     let mut answer = answer?;
     let leader = status::leader(&client);
     let ha =
