@@ -6,13 +6,16 @@ use std::sync::Arc;
 use strongroom_audit::SinkConfig;
 use strongroom_core::SealWish;
 use strongroom_device_api::{Client, ClientOptions, KeyDevice, KeyId, PeerRule};
-use strongroom_engine::Engine;
+use strongroom_engine::{Engine, Method};
 use strongroom_seal::{DeviceKind, Devices, GroupPlan};
 
 use crate::config::{Audit, Config, Device, Seal};
 
 /// The kinds of engines that can be mounted.
 pub static ENGINES: &[&Engine] = &[&strongroom_engine_kv::ENGINE, &strongroom_engine_cubbyhole::ENGINE];
+
+/// The kinds of auth methods that can be enabled.
+pub static METHODS: &[&Method] = &[&strongroom_auth_userpass::METHOD];
 
 /// The audit sink that a stanza describes.
 pub fn sink(audit: &Audit) -> Result<SinkConfig, String> {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use strongroom_audit::Broker;
 use strongroom_barrier::{Barrier, View, plain};
-use strongroom_engine::{Engine, Entropy};
+use strongroom_engine::Entropy;
 use strongroom_store::{Snapshot, Space, Store};
 use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Refusal, Timestamp};
 use tokio::sync::{Mutex, Notify};
 
 use crate::clock::Floored;
+use crate::compute::Compute;
 use crate::fault::{self, damaged};
 use crate::lifecycle::{ClusterRecord, SealFacts, Switch};
-use crate::mounts::MountTable;
+use crate::mounts::{Kinds, MountTable};
 use crate::outbox::Outbox;
 use crate::perform::After;
 use crate::policies::Policies;
@@ -59,8 +60,10 @@ pub struct Active {
     pub outbox: Outbox,
     /// What the operator chose.
     pub settings: Arc<Settings>,
-    /// The kinds of engines there are.
-    pub engines: &'static [&'static Engine],
+    /// The kinds of engines and auth methods there are.
+    pub kinds: Kinds,
+    /// Places for what computes long.
+    pub compute: Compute,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
     /// Time.
@@ -91,24 +94,24 @@ impl Active {
         let audit = Broker::new(salts, parts.clock.clone(), outbox.next_ticket());
         let audit = Arc::new(audit.with_report(Box::new(audit_trail::report)));
         outbox.restore(&audit, snapshot.clone())?;
+        let kinds = Kinds { engines: parts.engines, methods: parts.methods };
+        let mounts = MountTable::load(&reader, &barrier, kinds, &parts.settings)?;
+        let tokens = Tokens::load(tokens.clone(), &tokens.at(snapshot.clone()))?;
+        tokens.logins.store(Arc::new(mounts.auth_ids()));
         Ok(Arc::new(Self {
             cluster: cluster(snapshot.as_ref())?,
             facts,
             store: parts.store.clone(),
             cubbyholes: view(CUBBYHOLE),
-            mounts: ArcSwap::from_pointee(MountTable::load(
-                &reader,
-                &barrier,
-                parts.engines,
-                &parts.settings,
-            )?),
+            mounts: ArcSwap::from_pointee(mounts),
             policies: Policies::load(&reader)?,
-            tokens: Tokens::load(tokens.clone(), &tokens.at(snapshot))?,
+            tokens,
             use_locks: UseLocks::default(),
             audit,
             outbox,
             settings: parts.settings.clone(),
-            engines: parts.engines,
+            kinds,
+            compute: Compute::new(),
             entropy: parts.entropy.clone(),
             clock: Floored::load(parts.clock.clone(), &reader)?,
             changes: Mutex::default(),
@@ -137,7 +140,8 @@ impl Active {
             match step {
                 After::Mounts => {
                     let reader = self.system.at(self.snapshot()?);
-                    let table = MountTable::load(&reader, &self.barrier, self.engines, &self.settings)?;
+                    let table = MountTable::load(&reader, &self.barrier, self.kinds, &self.settings)?;
+                    self.tokens.logins.store(Arc::new(table.auth_ids()));
                     self.mounts.store(Arc::new(table));
                 }
                 After::Moved(moved) => self.moves.remember(moved),

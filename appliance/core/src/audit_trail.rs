@@ -167,7 +167,8 @@ impl Trail {
             Where::Tokens => core("auth/token/", "token", "auth_token_strongroom", "auth"),
             Where::Mount(mount) => {
                 let record = &mount.record;
-                core(&record.path, &record.kind, &record.accessor, "secret")
+                let class = if mount.is_auth() { "auth" } else { "secret" };
+                core(&record.path, &record.kind, &record.accessor, class)
             }
         }
     }

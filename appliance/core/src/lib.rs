@@ -11,6 +11,7 @@
 //! | `active` | everything that sealing takes away again: mounts, policies, tokens |
 //! | `revocation` | the end of tokens, and of what was theirs |
 //! | `background`, `sweep` | what goes on beside the requests |
+//! | `logins`, `compute` | what becomes of a login; places for what computes long |
 //! | `wrapping` | answers that are put by, to be had once |
 //! | `sys`, `tokens` | core's own routes |
 //!
@@ -22,11 +23,13 @@ mod audit_trail;
 mod background;
 mod clock;
 mod commit;
+mod compute;
 mod fault;
 mod finish;
 pub mod json;
 pub mod lifecycle;
 mod log;
+mod logins;
 mod mounts;
 mod outbox;
 mod perform;

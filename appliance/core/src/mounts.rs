@@ -4,12 +4,12 @@
 //! from all of them at unseal and again after each change; it is replaced as a whole, so that a request sees one
 //! table from its beginning to its end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Barrier, Name, Reader, View, Write};
-use strongroom_engine::{Engine, Entropy, Handler, MountInfo, MountOptions, Route};
+use strongroom_engine::{Engine, Entropy, Handler, Method, MountInfo, MountOptions, Route};
 use strongroom_types::Refusal;
 use strongroom_types::id::{MountId, NamespaceId};
 
@@ -69,6 +69,9 @@ pub struct MountConfig {
     /// Headers that the mount may answer with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_response_headers: Vec<String>,
+    /// Which tokens an auth method gives; empty for engines.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub token_type: String,
 }
 
 /// A mount as requests use it.
@@ -79,10 +82,37 @@ pub struct Mount {
     pub info: Arc<MountInfo>,
     /// The engine.
     pub engine: &'static Engine,
+    /// The auth method, if it is one.
+    pub method: Option<&'static Method>,
     /// The engine's routes for this mount's options.
     pub routes: &'static [Route<Handler>],
     /// Its records.
     pub view: View,
+}
+
+/// The kinds of engines and auth methods there are.
+#[derive(Clone, Copy)]
+pub struct Kinds {
+    /// What is mounted anywhere else.
+    pub engines: &'static [&'static Engine],
+    /// What is mounted below `auth/`.
+    pub methods: &'static [&'static Method],
+}
+
+impl Kinds {
+    fn find(&self, record: &MountRecord) -> Option<(&'static Engine, Option<&'static Method>)> {
+        if is_auth(&record.path) {
+            let method = *self.methods.iter().find(|method| method.engine.kind == record.kind)?;
+            return Some((&method.engine, Some(method)));
+        }
+        let engine = *self.engines.iter().find(|engine| engine.kind == record.kind)?;
+        Some((engine, None))
+    }
+}
+
+/// Whether what is mounted at `path` is an auth method.
+pub fn is_auth(path: &str) -> bool {
+    path.starts_with("auth/")
 }
 
 /// All mounts at one moment.
@@ -96,7 +126,7 @@ impl MountTable {
     pub fn load(
         system: &Reader,
         barrier: &Arc<Barrier>,
-        engines: &[&'static Engine],
+        kinds: Kinds,
         settings: &Settings,
     ) -> Result<Self, Refusal> {
         let mut by_path = HashMap::new();
@@ -104,7 +134,7 @@ impl MountTable {
             let name = name_of_all()?.child(id).map_err(damaged)?;
             let Some(entry) = system.get(&name).map_err(barrier_fault)? else { continue };
             let record: MountRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-            let mount = match Mount::new(record.clone(), barrier, engines, settings) {
+            let mount = match Mount::new(record.clone(), barrier, kinds, settings) {
                 Ok(mount) => mount,
                 Err(cause) => {
                     // One mount that cannot be served must not keep the others from being.
@@ -140,6 +170,16 @@ impl MountTable {
         all
     }
 
+    /// The mount with this id.
+    pub fn by_id(&self, id: MountId) -> Option<&Arc<Mount>> {
+        self.by_path.values().find(|mount| mount.record.id == id)
+    }
+
+    /// The ids of all auth methods.
+    pub fn auth_ids(&self) -> HashSet<MountId> {
+        self.by_path.values().filter(|mount| mount.is_auth()).map(|mount| mount.record.id).collect()
+    }
+
     /// A mount that `path` (with its slash) would be at, above or below.
     pub fn conflict(&self, path: &str) -> Option<&str> {
         self.by_path.keys().map(String::as_str).find(|held| held.starts_with(path) || path.starts_with(held))
@@ -151,14 +191,14 @@ impl Mount {
     pub fn new(
         record: MountRecord,
         barrier: &Arc<Barrier>,
-        engines: &[&'static Engine],
+        kinds: Kinds,
         settings: &Settings,
     ) -> Result<Self, Refusal> {
-        let engine = engines.iter().find(|engine| engine.kind == record.kind).ok_or_else(|| {
+        let (engine, method) = kinds.find(&record).ok_or_else(|| {
             Refusal::bad_request(format!("plugin not found in the catalog: {}", record.kind))
         })?;
         let routes = (engine.routes)(&record.options)?;
-        Ok(Self::with(record, engine, routes, barrier, settings))
+        Ok(Self { method, ..Self::with(record, engine, routes, barrier, settings) })
     }
 
     /// A mount whose engine this build does not have: it is listed, and nothing is found in it.
@@ -183,7 +223,12 @@ impl Mount {
             max_lease_ttl: or(record.config.max_lease_ttl, settings.max_lease_ttl),
         };
         let view = View::new(barrier, NamespaceId::ROOT, record.id);
-        Self { record, info: Arc::new(info), engine, routes, view }
+        Self { record, info: Arc::new(info), engine, method: None, routes, view }
+    }
+
+    /// Whether it is an auth method.
+    pub fn is_auth(&self) -> bool {
+        is_auth(&self.record.path)
     }
 }
 

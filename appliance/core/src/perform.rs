@@ -14,7 +14,7 @@ use crate::active::Active;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
 use crate::sys::remount::Moved;
-use crate::wrapping;
+use crate::{logins, wrapping};
 
 /// How an endpoint of core's own tables runs.
 #[derive(Clone, Copy)]
@@ -149,8 +149,11 @@ pub async fn perform(
         (Turn::Free, 0) => request.stage.snapshot.clone(),
         _ => active.snapshot()?,
     };
-    if attempt > 0 {
-        request.stage.check_again(active, request.head.operation, &snapshot)?;
+    if attempt > 0
+        && let Err(refusal) = request.stage.check_again(active, request.head.operation, &snapshot)
+    {
+        // As any refusal it costs a use.
+        return Ok(Outcome::refused(refusal, snapshot));
     }
     let work = run(active, request, snapshot.clone()).await;
     Ok(match work {
@@ -166,7 +169,8 @@ pub async fn perform(
 }
 
 impl Outcome {
-    fn refused(refusal: Refusal, snapshot: Arc<dyn Snapshot>) -> Self {
+    /// A refusal: nothing is written but what it costs.
+    pub fn refused(refusal: Refusal, snapshot: Arc<dyn Snapshot>) -> Self {
         Self {
             answer: Err(refusal),
             writes: Vec::new(),
@@ -199,6 +203,11 @@ async fn run(
                 Handler::Inline(handler) => handler(&cx, &stage.call),
                 Handler::Blocking(handler) => tokio::task::block_in_place(|| handler(&cx, &stage.call)),
                 Handler::Async(handler) => handler(&cx, &stage.call).await,
+                Handler::Compute(handler) => active.compute.run(|| handler(&cx, &stage.call)).await,
+                Handler::Login(handler) => {
+                    let login = active.compute.run(|| handler(&cx, &stage.call)).await?;
+                    return logins::admitted(active, request, mount, login, cx.now);
+                }
             };
             outcome.map(|outcome| of_mount(&mount.view, outcome))
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_audit::SinkConfig;
 use strongroom_barrier::Arena;
-use strongroom_engine::Engine;
+use strongroom_engine::{Engine, Method};
 use strongroom_seal::{Devices, GroupPlan};
 use strongroom_store::Store;
 use strongroom_types::{Clock, Entropy};
@@ -17,6 +17,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The kinds of engines there are.
     pub engines: &'static [&'static Engine],
+    /// The kinds of auth methods there are.
+    pub methods: &'static [&'static Method],
     /// The audit sinks of the configuration; none turns auditing off.
     pub audit: Vec<SinkConfig>,
     /// The devices of this node.

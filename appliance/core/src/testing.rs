@@ -10,9 +10,10 @@ use strongroom_audit::testing::MemorySink;
 use strongroom_barrier::{Arena, Protection};
 use strongroom_device_api::mock::MockDevice;
 use strongroom_device_api::{KeyDevice, KeyId};
+use strongroom_engine::auth::TOKEN_FIELDS;
 use strongroom_engine::{
-    Call, Cx, Endpoint, Engine, FieldSpec, Handler, Name, Outcome, Param, ParamKind, Refusal, Reply, Route,
-    Table, Write, record,
+    Call, Cx, Endpoint, Engine, FieldSpec, Handler, Login, Method, Name, Outcome, Param, ParamKind, Refusal,
+    Reply, Route, Table, TokenWish, Write, record,
 };
 use strongroom_seal::{DeviceKind, Devices, GroupPlan, SystemEntropy};
 use strongroom_store::{MemoryStore, Store};
@@ -171,6 +172,7 @@ fn start(
     let parts = Parts {
         store: store.clone(),
         engines: ENGINES,
+        methods: METHODS,
         audit: vec![SinkConfig::new("memory", sink.clone())],
         devices: devices.clone(),
         entropy: Arc::new(SystemEntropy),
@@ -255,6 +257,11 @@ static TOY: Engine =
 static CUBBYHOLE: Engine =
     Engine { kind: "cubbyhole", help: "Objects of a token.", routes: |_| Ok(CUBBYHOLE_ROUTES), retune: None };
 static ENGINES: &[&Engine] = &[&TOY, &CUBBYHOLE];
+static DOOR: Method = Method {
+    engine: Engine { kind: "door", help: "Opens to a word.", routes: |_| Ok(DOOR_ROUTES), retune: None },
+    renew: |cx, alias| token_of(cx, alias),
+};
+static METHODS: &[&Method] = &[&DOOR];
 
 const PATH: Param = Param { name: "path", help: "Where.", kind: ParamKind::Exact };
 const OBJECT: &[FieldSpec] = &[FieldSpec::REST];
@@ -293,6 +300,43 @@ const OBJECT_ENDPOINTS: &[Endpoint<Handler>] = &[
     Endpoint::delete("Delete.", |cx, call| Ok(Outcome::done(vec![Write::delete(at(cx, call)?)]))),
     Endpoint::list("List.", |cx, call| Ok(Outcome::reply(Reply::keys(cx.list(&at(cx, call)?, call)?)))),
 ];
+
+/// Whoever says `open` comes in, as what is written of them.
+const DOOR_ROUTES: Table<Handler> = &[
+    Route {
+        path: "who/{path}",
+        params: &[PATH],
+        help: "What the token of somebody is to be.",
+        endpoints: &[Endpoint::write("Write.", &TOKEN_FIELDS, |_, call| {
+            let mut token = TokenWish::default();
+            token.take(call)?;
+            let name = record::name("who", call.param("path"))?;
+            Ok(Outcome::done(vec![Write::put(name, record::encode(1, &token)?)]))
+        })],
+        ..Route::BASE
+    },
+    Route {
+        path: "login/{path}",
+        params: &[PATH],
+        help: "Log in.",
+        unauthenticated: true,
+        endpoints: &[Endpoint::login("Log in.", OBJECT, |cx, call| {
+            let alias = call.param("path").to_owned();
+            if call.fields.get("word").and_then(Value::as_str) != Some("open") {
+                return Err(Refusal::bad_request("wrong word"));
+            }
+            let seen = Write::put(record::name("seen", &alias)?, record::encode(1, &1)?);
+            let metadata = [("name".to_owned(), Value::from(alias.as_str()))].into_iter().collect();
+            Ok(Login { token: token_of(cx, &alias)?, alias, metadata, writes: vec![seen] })
+        })],
+        ..Route::BASE
+    },
+];
+
+fn token_of(cx: &Cx, alias: &str) -> Result<TokenWish, Refusal> {
+    let entry = cx.get(&record::name("who", alias)?)?;
+    record::decode(1, &entry.ok_or_else(|| Refusal::bad_request("nobody of this name"))?)
+}
 
 /// In a cubbyhole below the token's own name.
 fn at(cx: &Cx, call: &Call) -> Result<Name, Refusal> {

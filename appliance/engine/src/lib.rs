@@ -10,6 +10,7 @@
 //! | [`route`] | [`Route`], [`Endpoint`], [`Handler`], [`Outcome`]: the table and what a handler returns |
 //! | [`field`] | typed fields of a body or a query: declared once, converted and checked before a handler runs |
 //! | [`cx`] | [`Cx`] and [`Call`]: what a handler is lent, what it is asked |
+//! | [`auth`] | auth methods: engines whose routes log somebody in, and what the token is to be |
 //! | [`record`] | records as JSON behind one byte of shape |
 //! | [`openapi`] | the OpenAPI document, from the tables |
 //! | `testing` (feature `testing`) | a mount in memory, and the suite that every engine passes |
@@ -31,6 +32,7 @@
 //! 5. Tests by requests on `testing::Mount`, `testing::conformance::Suite` over the whole, and
 //!    one line in the binary's `registry.rs`.
 
+pub mod auth;
 pub mod cx;
 pub mod field;
 pub mod openapi;
@@ -39,6 +41,7 @@ pub mod route;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use auth::{Login, Method, TokenWish};
 pub use cx::{Call, Caller, Cx, MountInfo, MountOptions};
 pub use field::{Field, FieldSpec, Kind, KvPairs, Seconds};
 pub use route::{Body, Endpoint, Exists, Handler, Outcome, Param, ParamKind, Params, Route, Run, Table};

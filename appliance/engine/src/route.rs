@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use strongroom_types::{BoxFuture, JsonMap, Operation, Refusal, Reply};
 
-use crate::{Call, Cx, FieldSpec, Write};
+use crate::{Call, Cx, FieldSpec, Login, Write};
 
 /// One path of a mount and what can be done there. `H` is how its endpoints run: [`Handler`] for engines; core
 /// has one of its own for `sys/`.
@@ -89,6 +89,10 @@ pub enum Handler {
     Blocking(fn(&Cx, &Call) -> Result<Outcome, Refusal>),
     /// Waits for something: a device, the network.
     Async(for<'a> fn(&'a Cx, &'a Call) -> BoxFuture<'a, Result<Outcome, Refusal>>),
+    /// Computes long (a password's hash): waits for one of few places, and is refused where too many wait.
+    Compute(fn(&Cx, &Call) -> Result<Outcome, Refusal>),
+    /// Logs somebody in, and computes long.
+    Login(fn(&Cx, &Call) -> Result<Login, Refusal>),
 }
 
 /// What a handler wants done. The pipeline commits `writes`, and what core adds, in one batch, and only then
@@ -135,6 +139,20 @@ impl Endpoint<Handler> {
             body: Body::MergePatch,
             run: Handler::Inline(run),
         }
+    }
+
+    /// POST or PUT that computes long.
+    pub const fn compute(summary: &'static str, fields: &'static [FieldSpec], run: Run) -> Self {
+        Self { operation: Operation::Update, summary, fields, body: Body::Json, run: Handler::Compute(run) }
+    }
+
+    /// POST or PUT that logs somebody in.
+    pub const fn login(
+        summary: &'static str,
+        fields: &'static [FieldSpec],
+        run: fn(&Cx, &Call) -> Result<Login, Refusal>,
+    ) -> Self {
+        Self { operation: Operation::Update, summary, fields, body: Body::Json, run: Handler::Login(run) }
     }
 
     /// DELETE.

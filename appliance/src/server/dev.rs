@@ -43,6 +43,7 @@ pub async fn serve(wish: &DevWish) -> Result<(), String> {
     let core = Core::new(Parts {
         store: MemoryStore::new(),
         engines: registry::ENGINES,
+        methods: registry::METHODS,
         audit: Vec::new(),
         devices: Arc::new(NoDevices),
         entropy: Arc::new(SystemEntropy),

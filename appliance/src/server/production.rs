@@ -40,6 +40,7 @@ pub async fn serve(configurations: &[PathBuf]) -> Result<(), String> {
     let core = Core::new(Parts {
         store,
         engines: registry::ENGINES,
+        methods: registry::METHODS,
         audit,
         devices: Arc::new(registry::Bridges::of(&config)),
         entropy: Arc::new(SystemEntropy),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`secret`] | [`Secret`]: bytes that cannot be printed, copied or forgotten in memory |
 //! | [`id`] | one type per kind of identifier |
+//! | [`cidr`] | networks |
 //! | [`path`] | the one place where a name from a URL becomes canonical |
 //! | [`request`] | [`Request<Stage>`]: what a client asked, and how far it has been checked |
 //! | [`reply`] | what a client is answered, before it is JSON |
@@ -11,6 +12,7 @@
 //! | [`error`] | who is to blame when something fails |
 //! | [`time`] | [`Clock`], [`Timestamp`], durations as Vault writes them |
 
+pub mod cidr;
 pub mod entropy;
 pub mod error;
 pub mod id;
@@ -20,6 +22,7 @@ pub mod request;
 pub mod secret;
 pub mod time;
 
+pub use cidr::Cidr;
 pub use entropy::{Entropy, NoEntropy};
 pub use error::Refusal;
 pub use path::ApiPath;

@@ -275,7 +275,6 @@ async fn c5_what_is_not_built_is_not_there() {
         "sys/monitor",                       //
         "sys/internal/inspect/router/root",  //
         "sys/leases/lookup",                 // CVE-2026-45808
-        "sys/tools/hash",                    //
         "identity/entity",                   // CVE-2024-9180
         "auth/userpass/login/x",             // CVE-2025-6004
     ] {

@@ -253,6 +253,7 @@ fn add_own_records(
         bound_cidrs: Vec::new(),
         role: String::new(),
         batch: false,
+        login: None,
     };
     let root = tokens.mint(wish, entropy, now)?;
     let mut of_tokens = root.writes.iter().chain([&salt]);

@@ -1,34 +1,91 @@
-//! `sys/auth`: the auth methods. Tokens are the one that is always there.
+//! `sys/auth`: the auth methods: enable, read, list, tune, disable. Tokens are the one that is always there.
 
 use serde_json::{Value, json};
-use strongroom_engine::{Body, Endpoint, Route};
-use strongroom_types::{Operation, Refusal};
+use strongroom_barrier::Write;
+use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
+use strongroom_types::id::MountId;
+use strongroom_types::{JsonMap, Operation, Refusal, Reply};
 
-use super::at_top;
+use super::mounts::{CONFIG, DESCRIPTION, LOCAL, OPTIONS, SEAL_WRAP, alone, given_path, look, options, show};
+use super::tune::{TUNABLE, configure, read_tune_of, tune_of};
+use super::{PATH, at_top};
 use crate::active::TOKENS;
-use crate::perform::{Run, Scene, Work};
+use crate::fault::damaged;
+use crate::mounts::{Mount, MountConfig, MountRecord, name_of};
+use crate::perform::{After, Run, Scene, Work};
+use crate::tokens::base62;
+
+const TYPE: Field<String> = Field::new("type", "The kind of method: userpass, …");
+const ENABLE: &[FieldSpec] =
+    &[TYPE.spec(), DESCRIPTION.spec(), CONFIG.spec(), OPTIONS.spec(), LOCAL.spec(), SEAL_WRAP.spec()];
+
+/// Where all auth methods are mounted.
+pub const PREFIX: &str = "auth/";
+const TOKEN: &str = "auth/token/";
 
 /// The routes of this file.
-pub const ROUTES: &[Route<Run>] = &[Route {
-    path: "auth",
-    help: "All auth methods.",
-    endpoints: &[Endpoint {
-        operation: Operation::Read,
-        summary: "List the auth methods.",
-        fields: &[],
-        body: Body::None,
-        run: Run::Free(list),
-    }],
-    ..Route::BASE
-}];
+pub const ROUTES: &[Route<Run>] = &[
+    Route {
+        path: "auth",
+        help: "All auth methods.",
+        endpoints: &[look("List the auth methods.", list)],
+        ..Route::BASE
+    },
+    Route {
+        path: "auth/{path*}/tune",
+        params: &[PATH],
+        help: "The settings of an auth method.",
+        sudo: true,
+        endpoints: &[look("Read the settings.", read_tune), alone("Change the settings.", TUNABLE, tune)],
+        ..Route::BASE
+    },
+    Route {
+        path: "auth/{path*}",
+        params: &[PATH],
+        help: "One auth method.",
+        sudo: true,
+        endpoints: &[
+            look("Read the method.", read),
+            alone("Enable a method.", ENABLE, enable),
+            Endpoint {
+                operation: Operation::Delete,
+                summary: "Disable the method; its tokens end, its data is destroyed.",
+                fields: &[],
+                body: Body::None,
+                run: Run::Alone(disable),
+            },
+        ],
+        ..Route::BASE
+    },
+];
 
-fn list(_scene: &Scene<'_>) -> Result<Work, Refusal> {
-    Ok(Work::reply(at_top(all())))
+fn path(scene: &Scene<'_>) -> Result<String, Refusal> {
+    Ok(format!("{PREFIX}{}", given_path(scene)?))
 }
 
-/// Every auth method, by path.
-pub(super) fn all() -> Value {
-    json!({ "token/": {
+/// As clients know it: without `auth/`.
+fn shown_path(path: &str) -> &str {
+    path.strip_prefix(PREFIX).unwrap_or(path)
+}
+
+fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    Ok(Work::reply(at_top(all(scene, |_| true))))
+}
+
+/// Every auth method that `visible` is true of, by path without `auth/`; asked with it.
+pub(super) fn all(scene: &Scene<'_>, visible: impl Fn(&str) -> bool) -> Value {
+    let mounts = scene.active.mounts.load();
+    let shown = mounts.all().into_iter().filter(|mount| mount.is_auth() && visible(&mount.record.path));
+    let mut all: JsonMap =
+        shown.map(|mount| (shown_path(&mount.record.path).to_owned(), show(&mount.record))).collect();
+    if visible(TOKEN) {
+        all.insert(shown_path(TOKEN).to_owned(), tokens());
+    }
+    Value::from(all)
+}
+
+fn tokens() -> Value {
+    json!({
         "accessor": "auth_token_strongroom",
         "config": {
             "default_lease_ttl": 0,
@@ -46,5 +103,76 @@ pub(super) fn all() -> Value {
         "seal_wrap": false,
         "type": "token",
         "uuid": TOKENS,
-    }})
+    })
+}
+
+fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let path = path(scene)?;
+    let mounts = scene.active.mounts.load();
+    let shown = match mounts.at(&path) {
+        Some(mount) => show(&mount.record),
+        None if path == TOKEN => tokens(),
+        None => return Err(Refusal::bad_request(format!("No auth engine at {}", shown_path(&path)))),
+    };
+    Ok(Work::reply(at_top(shown)))
+}
+
+fn read_tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    read_tune_of(scene, &path(scene)?)
+}
+
+fn tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    tune_of(scene, &path(scene)?)
+}
+
+fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let call = &scene.request.stage.call;
+    let active = scene.active;
+    let path = path(scene)?;
+    let kind = call.get(&TYPE).filter(|kind| !kind.is_empty());
+    let kind = kind.ok_or_else(|| Refusal::bad_request("backend type must be specified as a string"))?;
+    if kind == "token" {
+        return Err(Refusal::bad_request("token credential backend cannot be instantiated"));
+    }
+    let in_use = |held: &str| Refusal::bad_request(format!("path is already in use at {}", shown_path(held)));
+    if path.starts_with(TOKEN) {
+        return Err(in_use(TOKEN));
+    }
+    if let Some(held) = active.mounts.load().conflict(&path) {
+        return Err(in_use(held));
+    }
+    let mut config = MountConfig { token_type: "default-service".into(), ..MountConfig::default() };
+    configure(&mut config, &path, &call.get(&CONFIG).unwrap_or_default(), &active.settings)?;
+    let record = MountRecord {
+        v: 1,
+        id: MountId::from_random(active.entropy.draw()?),
+        accessor: format!("auth_{kind}_{}", base62(active.entropy.as_ref(), 8)?.to_lowercase()),
+        path,
+        kind,
+        description: call.get(&DESCRIPTION).unwrap_or_default(),
+        options: options(call.get(&OPTIONS))?,
+        config,
+        local: call.get(&LOCAL).unwrap_or_default(),
+        seal_wrap: call.get(&SEAL_WRAP).unwrap_or_default(),
+        external_entropy_access: false,
+    };
+    // Builds the mount to find out whether there is such a method; the table is read again after the commit.
+    Mount::new(record.clone(), &active.barrier, active.kinds, &active.settings)?;
+    let body = serde_json::to_vec(&record).map_err(damaged)?;
+    let write = Write::put(name_of(record.id)?, body).if_unchanged(None);
+    Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mounts]))
+}
+
+/// The mount's id is gone with its record: so is the way to what it stored, and every token that it gave ends.
+fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let path = path(scene)?;
+    if path == TOKEN {
+        return Err(Refusal::bad_request("token credential backend cannot be disabled"));
+    }
+    let mounts = scene.active.mounts.load();
+    let Some(mount) = mounts.at(&path) else { return Ok(Work::reply(Reply::Empty)) };
+    let system = scene.active.system.clone();
+    let doomed = crate::sweep::doomed(mount.record.id, scene.now)?;
+    let writes = vec![(system.clone(), Write::delete(name_of(mount.record.id)?)), (system, doomed)];
+    Ok(Work::done(writes).then([After::Mounts, After::Sweep]))
 }

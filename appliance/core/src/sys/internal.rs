@@ -40,14 +40,22 @@ const fn read(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
 
 fn mounts(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let table = scene.active.mounts.load();
-    let visible = table.all().into_iter().filter(|mount| sees(scene, mount));
+    let visible = table.all().into_iter().filter(|mount| !mount.is_auth() && sees(scene, mount));
     let is_somebody = scene.request.stage.asker.is_some();
     // Whoever has no token is told what a form to log in with needs.
     let show = |m: &Mount| if is_somebody { show(m) } else { show_to_strangers(m) };
     let secret: JsonMap = visible.map(|m| (m.record.path.clone(), show(m))).collect();
-    let sees_tokens =
-        scene.request.stage.asker.as_ref().is_some_and(|asker| asker.acl.visible("auth/token/"));
-    let auth = if sees_tokens { super::auth::all() } else { json!({}) };
+    let acl = scene.request.stage.asker.as_ref().map(|asker| &asker.acl);
+    let mut auth = super::auth::all(scene, |path| acl.is_some_and(|acl| acl.visible(path)));
+    // Those that are listed for everybody are what a form to log in offers.
+    let listed =
+        table.all().into_iter().filter(|m| m.is_auth() && m.record.config.listing_visibility == "unauth");
+    if let Some(auth) = auth.as_object_mut() {
+        for mount in listed {
+            let path = mount.record.path.trim_start_matches(super::auth::PREFIX);
+            auth.entry(path).or_insert_with(|| show_to_strangers(mount));
+        }
+    }
     Ok(Work::reply(Reply::data(json!({ "secret": secret, "auth": auth }))))
 }
 

@@ -9,6 +9,7 @@ mod policies;
 pub mod remount;
 pub mod rotate;
 mod seal;
+mod tools;
 mod tune;
 
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ pub const TABLES: &[Table<Run>] = &[
     audit::ROUTES,
     seal::ROUTES,
     rotate::ROUTES,
+    tools::ROUTES,
     crate::wrapping::routes::ROUTES,
 ];
 

@@ -15,12 +15,13 @@ use crate::tokens::base62;
 
 const TYPE: Field<String> = Field::new("type", "The kind of engine: kv, kv-v2, …");
 pub(super) const DESCRIPTION: Field<String> = Field::new("description", "For people.");
-const CONFIG: Field<JsonMap> =
+pub(super) const CONFIG: Field<JsonMap> =
     Field::new("config", "default_lease_ttl, max_lease_ttl, listing_visibility, …");
 pub(super) const OPTIONS: Field<JsonMap> =
     Field::new("options", "The engine's own options, such as version.");
-const LOCAL: Field<bool> = Field::new("local", "Whether the mount stays on this cluster.");
-const SEAL_WRAP: Field<bool> = Field::new("seal_wrap", "Accepted; everything is behind the seal already.");
+pub(super) const LOCAL: Field<bool> = Field::new("local", "Whether the mount stays on this cluster.");
+pub(super) const SEAL_WRAP: Field<bool> =
+    Field::new("seal_wrap", "Accepted; everything is behind the seal already.");
 const ENTROPY: Field<bool> = Field::new("external_entropy_access", "Accepted and shown.");
 
 const ENABLE: &[FieldSpec] = &[
@@ -79,8 +80,8 @@ fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
 /// Every mount that is shown, `sys/` among them, by path.
 pub(super) fn all(scene: &Scene<'_>) -> Value {
     let mounts = scene.active.mounts.load();
-    let mut all: JsonMap =
-        mounts.all().into_iter().map(|m| (m.record.path.clone(), show(&m.record))).collect();
+    let engines = mounts.all().into_iter().filter(|mount| !mount.is_auth());
+    let mut all: JsonMap = engines.map(|m| (m.record.path.clone(), show(&m.record))).collect();
     all.insert("sys/".into(), show(&system_record()));
     Value::from(all)
 }
@@ -88,7 +89,7 @@ pub(super) fn all(scene: &Scene<'_>) -> Value {
 fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let path = given_path(scene)?;
     let mounts = scene.active.mounts.load();
-    let shown = match mounts.at(&path) {
+    let shown = match mounts.at(&path).filter(|mount| !mount.is_auth()) {
         Some(mount) => show(&mount.record),
         None if path == "sys/" => show(&system_record()),
         None => return Err(Refusal::bad_request(format!("No secret engine mount at {path}"))),
@@ -138,7 +139,7 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
         _ => asked,
     };
     let mut config = MountConfig::default();
-    configure(&mut config, &call.get(&CONFIG).unwrap_or_default(), &active.settings)?;
+    configure(&mut config, &path, &call.get(&CONFIG).unwrap_or_default(), &active.settings)?;
     let record = MountRecord {
         v: 1,
         id: MountId::from_random(active.entropy.draw()?),
@@ -153,7 +154,7 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
         external_entropy_access: call.get(&ENTROPY).unwrap_or_default(),
     };
     // Builds the mount to find out whether the engine takes the options; the table is read again after the commit.
-    Mount::new(record.clone(), &active.barrier, active.engines, &active.settings)?;
+    Mount::new(record.clone(), &active.barrier, active.kinds, &active.settings)?;
     let body = serde_json::to_vec(&record).map_err(damaged)?;
     let write = Write::put(name_of(record.id)?, body).if_unchanged(None);
     Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mounts]))
@@ -167,7 +168,8 @@ pub(super) fn is_reserved(path: &str) -> bool {
 fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let path = given_path(scene)?;
     let mounts = scene.active.mounts.load();
-    let Some(mount) = mounts.at(&path) else {
+    // Auth methods are another path's, with other rules.
+    let Some(mount) = mounts.at(&path).filter(|mount| !mount.is_auth()) else {
         if path == "sys/" {
             return Err(Refusal::bad_request("cannot unmount \"sys/\""));
         }
@@ -208,7 +210,7 @@ pub(super) fn options(given: Option<JsonMap>) -> Result<MountOptions, Refusal> {
 }
 
 /// A mount as `sys/mounts` shows it.
-fn show(record: &MountRecord) -> Value {
+pub(super) fn show(record: &MountRecord) -> Value {
     json!({
         "accessor": record.accessor,
         "config": show_config(&record.config),

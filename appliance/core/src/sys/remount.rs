@@ -101,7 +101,7 @@ fn remount(scene: &Scene<'_>) -> Result<Work, Refusal> {
     }
     let mut record = mount.record.clone();
     record.path.clone_from(&to);
-    Mount::new(record.clone(), &active.barrier, active.engines, &active.settings)?;
+    Mount::new(record.clone(), &active.barrier, active.kinds, &active.settings)?;
     let name = name_of(record.id)?;
     let seen = active.system.at(scene.snapshot.clone()).get(&name).map_err(barrier)?;
     let body = serde_json::to_vec(&record).map_err(damaged)?;

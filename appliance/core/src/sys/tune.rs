@@ -10,7 +10,7 @@ use super::mounts::{DESCRIPTION, OPTIONS, alone, given_path, look, options, show
 use super::{PATH, at_top};
 use crate::Settings;
 use crate::fault::{barrier, damaged};
-use crate::mounts::{MountConfig, name_of};
+use crate::mounts::{MountConfig, is_auth, name_of};
 use crate::perform::{After, Run, Scene, Work, of_mount};
 
 type Texts = Field<Vec<String>>;
@@ -34,7 +34,7 @@ const MANAGED: Texts = Field::new("allowed_managed_keys", "Refused: there are no
 const TOKEN_TYPE: Field<String> = Field::new("token_type", "Of auth methods only.");
 const LOCKOUT: Field<JsonMap> = Field::new("user_lockout_config", "Of auth methods only.");
 
-const TUNABLE: &[FieldSpec] = &[
+pub(super) const TUNABLE: &[FieldSpec] = &[
     DESCRIPTION.spec(),
     OPTIONS.spec(),
     DEFAULT_TTL.spec(),
@@ -62,8 +62,30 @@ pub const ROUTES: &[Route<Run>] = &[Route {
 
 fn read_tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let path = given_path(scene)?;
+    check_auth(scene, &path)?;
+    read_tune_of(scene, &path)
+}
+
+fn tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let path = given_path(scene)?;
+    check_auth(scene, &path)?;
+    tune_of(scene, &path)
+}
+
+/// Auth methods can be tuned by this path as well as by `sys/auth`, which asks for sudo: so does this one then.
+fn check_auth(scene: &Scene<'_>, path: &str) -> Result<(), Refusal> {
+    let acl = scene.request.stage.asker.as_ref().map(|asker| &asker.acl);
+    let asked = scene.request.head.path.as_str();
+    let has_sudo = acl.is_some_and(|acl| {
+        acl.capabilities_at(asked, scene.now).iter().any(|held| ["sudo", "root"].contains(held))
+    });
+    if is_auth(path) && !has_sudo { Err(Refusal::denied()) } else { Ok(()) }
+}
+
+/// The settings of the mount at `path`.
+pub(super) fn read_tune_of(scene: &Scene<'_>, path: &str) -> Result<Work, Refusal> {
     let mounts = scene.active.mounts.load();
-    let record = match mounts.at(&path) {
+    let record = match mounts.at(path) {
         Some(mount) => mount.record.clone(),
         None if path == "sys/" => system_record(),
         None => return Err(Refusal::bad_request(format!("no handler for route \"{path}\""))),
@@ -83,17 +105,17 @@ fn read_tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
     Ok(Work::reply(at_top(Value::from(shown))))
 }
 
-fn tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
+/// Changes the settings of the mount at `path`.
+pub(super) fn tune_of(scene: &Scene<'_>, path: &str) -> Result<Work, Refusal> {
     let call = &scene.request.stage.call;
-    let path = given_path(scene)?;
     let active = scene.active;
     let mounts = active.mounts.load();
-    let mount = mounts.at(&path).ok_or_else(|| Refusal::bad_request(format!("no mount at {path}")))?;
+    let mount = mounts.at(path).ok_or_else(|| Refusal::bad_request(format!("no mount at {path}")))?;
     let mut record = mount.record.clone();
     if let Some(description) = call.get(&DESCRIPTION) {
         record.description = description;
     }
-    configure(&mut record.config, &call.fields, &active.settings)?;
+    configure(&mut record.config, path, &call.fields, &active.settings)?;
     let mut work = Work::reply(Reply::Empty).then([After::Mounts]);
     if let Some(changed) = call.get(&OPTIONS) {
         record.options.extend(options(Some(changed))?);
@@ -119,6 +141,7 @@ fn tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
 /// Takes over the settings that `given` names: the fields of a tune, or the `config` of a new mount.
 pub(super) fn configure(
     config: &mut MountConfig,
+    path: &str,
     given: &JsonMap,
     settings: &Settings,
 ) -> Result<(), Refusal> {
@@ -141,8 +164,18 @@ pub(super) fn configure(
             "allowed_managed_keys" if !is_empty(value) => {
                 return Err(Refusal::bad_request("'allowed_managed_keys' is not available: there are none"));
             }
-            "token_type" | "user_lockout_config" if !is_empty(value) => {
-                return Err(Refusal::bad_request(format!("'{key}' can only be set on auth methods")));
+            "token_type" if is_auth(path) => match value.as_str() {
+                Some(text @ ("service" | "batch" | "default-service" | "default-batch")) => {
+                    text.clone_into(&mut config.token_type);
+                }
+                Some("") => "default-service".clone_into(&mut config.token_type),
+                _ => return Err(Refusal::bad_request("invalid value for 'token_type'")),
+            },
+            "token_type" if !is_empty(value) => {
+                return Err(Refusal::bad_request("'token_type' can only be set on auth methods"));
+            }
+            "user_lockout_config" if !is_empty(value) => {
+                return Err(Refusal::bad_request("'user_lockout_config' is not available yet"));
             }
             _ => {}
         }

@@ -2,9 +2,11 @@
 
 mod audit;
 mod lifecycle;
+mod logins;
 mod mounts;
 mod requests;
 mod sweep;
 mod token_kinds;
 mod tokens;
+mod tools;
 mod wrapping;

@@ -262,7 +262,19 @@ async fn c5_the_routes_without_a_token_are_these() {
     assert_eq!(always, ["init", "seal-status", "unseal", "health", "leader"]);
     let sudo = crate::sys::TABLES.iter().flat_map(|table| table.iter()).filter(|route| route.sudo);
     let sudo: Vec<_> = sudo.map(|route| route.path).collect();
-    assert_eq!(sudo, ["remount", "audit", "audit/{path*}", "seal", "rotate", "rotate/keyring"]);
+    assert_eq!(
+        sudo,
+        [
+            "remount",
+            "auth/{path*}/tune",
+            "auth/{path*}",
+            "audit",
+            "audit/{path*}",
+            "seal",
+            "rotate",
+            "rotate/keyring"
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use strongroom_engine::{Field, FieldSpec, Seconds};
+use strongroom_types::cidr::narrowed;
 use strongroom_types::{JsonMap, Refusal, Secret};
 
-use super::cidr::narrowed;
 use super::grant::{self, child_policies};
 use super::renew::capped;
 use super::role::{self, RoleRecord, fits};
@@ -128,6 +128,7 @@ fn make(scene: &Scene<'_>, way: Way) -> Result<Work, Refusal> {
         bound_cidrs,
         role: way.role.map(|(name, _)| name).unwrap_or_default(),
         batch,
+        login: None,
     };
     let active = scene.active;
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), scene.now)?;
@@ -186,7 +187,7 @@ fn num_uses(scene: &Scene<'_>, role: Option<&RoleRecord>) -> Result<u64, Refusal
 }
 
 /// The smaller of two limits, of which 0 is none.
-pub(super) fn least<T: Ord + Default>(one: T, other: T) -> T {
+pub fn least<T: Ord + Default>(one: T, other: T) -> T {
     match (one == T::default(), other == T::default()) {
         (true, _) => other,
         (_, true) => one,

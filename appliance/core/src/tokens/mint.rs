@@ -4,12 +4,11 @@ use aws_lc_rs::hmac;
 use strongroom_barrier::Write;
 use strongroom_engine::Entropy;
 use strongroom_types::reply::AuthReply;
-use strongroom_types::{JsonMap, NoEntropy, Refusal, Secret, Timestamp};
+use strongroom_types::{Cidr, JsonMap, NoEntropy, Refusal, Secret, Timestamp};
 use zeroize::Zeroizing;
 
-use super::cidr::Cidr;
 use super::tree::due;
-use super::{TokenRecord, Tokens, batch, name};
+use super::{LoginRef, TokenRecord, Tokens, batch, name};
 use crate::fault::damaged;
 
 const PREFIX: &str = "hvs.";
@@ -48,6 +47,8 @@ pub struct Wish {
     pub role: String,
     /// Whether it is to be a batch token.
     pub batch: bool,
+    /// The login that makes it.
+    pub login: Option<LoginRef>,
 }
 
 /// A token that exists once `writes` are committed.
@@ -82,6 +83,7 @@ impl Tokens {
             bound_cidrs: wish.bound_cidrs,
             role: wish.role,
             batch: wish.batch,
+            login: wish.login,
             ended: false,
         };
         if record.batch {

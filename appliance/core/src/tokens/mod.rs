@@ -19,7 +19,6 @@
 //! | `[key]`, ordered by expiry | nothing: what the sweep reads |
 
 mod batch;
-pub mod cidr;
 mod create;
 mod grant;
 mod mint;
@@ -31,21 +30,25 @@ pub mod routes;
 mod spend;
 mod tree;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Entry, Name, Reader, View, Write};
 use strongroom_engine::Entropy;
-use strongroom_types::{JsonMap, Refusal, Secret, Timestamp};
+use strongroom_types::id::MountId;
+use strongroom_types::{Cidr, JsonMap, Refusal, Secret, Timestamp};
 use tokio::sync::RwLock;
 
 use crate::fault::{barrier, damaged};
-use cidr::Cidr;
 
+pub use create::least;
 pub use mint::{Wish, base62};
+pub use renew::capped;
 pub use spend::UseLocks;
 pub use tree::Revoked;
 
@@ -97,9 +100,21 @@ pub struct TokenRecord {
     /// Whether it is a batch token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub batch: bool,
+    /// The login that it was made by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<LoginRef>,
     /// Revoked, and only there until its descendants are: see [`tree`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
+}
+
+/// Who has logged in, and where.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LoginRef {
+    /// The auth method's mount: a token ends with it.
+    pub mount: MountId,
+    /// The method's name for who it is.
+    pub alias: String,
 }
 
 /// A token that was found and has not expired.
@@ -118,6 +133,8 @@ pub struct Tokens {
     pub view: View,
     /// See [`tree`].
     pub family: RwLock<()>,
+    /// The auth methods that there are: tokens of others have ended.
+    pub logins: ArcSwap<HashSet<MountId>>,
     salt: hmac::Key,
     recent: recent::Recent,
 }
@@ -138,8 +155,13 @@ impl Tokens {
     }
 
     fn new(view: View, salt: &[u8]) -> Self {
-        let salt = hmac::Key::new(hmac::HMAC_SHA256, salt);
-        Self { view, family: RwLock::default(), salt, recent: recent::Recent::default() }
+        Self {
+            view,
+            family: RwLock::default(),
+            logins: ArcSwap::default(),
+            salt: hmac::Key::new(hmac::HMAC_SHA256, salt),
+            recent: recent::Recent::default(),
+        }
     }
 
     /// The key under which `token` is stored.
@@ -195,8 +217,14 @@ impl Tokens {
                 known
             }
         };
-        let is_over = known.record.ended || known.record.expires.is_some_and(|end| end <= now);
-        Ok((!is_over).then_some(known))
+        let record = &known.record;
+        let has_ended = record.ended || record.expires.is_some_and(|end| end <= now);
+        Ok((!has_ended && self.has_method(record)).then_some(known))
+    }
+
+    /// Whether the auth method that gave the token is still there.
+    fn has_method(&self, record: &TokenRecord) -> bool {
+        record.login.as_ref().is_none_or(|login| self.logins.load().contains(&login.mount))
     }
 
     /// The token that `accessor` names.

@@ -11,6 +11,7 @@ use super::routes::{
 use super::tree::due;
 use super::{Known, name, role};
 use crate::fault::damaged;
+use crate::logins;
 use crate::perform::{Scene, Work};
 
 pub(super) fn renew(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -37,7 +38,7 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
     if !record.renewable || record.expires.is_none() {
         return Err(Refusal::bad_request("lease is not renewable"));
     }
-    let settings = &scene.active.settings;
+    let mut longest = scene.active.settings.max_lease_ttl;
     let wished = seconds(scene.request.stage.call.get(&INCREMENT), "increment")?;
     let mut explicit = record.explicit_max_ttl;
     if !record.role.is_empty() {
@@ -50,6 +51,14 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
         }
         explicit = least(explicit, role.explicit_max_ttl);
     }
+    if let Some(login) = record.login.clone() {
+        // Whether they could still log in, and what as.
+        let (token, most) = logins::asked_again(scene, &login, &record)?;
+        if record.period > 0 || token.period > 0 {
+            record.period = token.period;
+        }
+        longest = most;
+    }
     let base = match (record.period, wished) {
         (0, 0) => record.last_ttl.unwrap_or(record.creation_ttl),
         (0, wished) => wished,
@@ -57,9 +66,9 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
     };
     let lived = scene.now.secs() - record.created.secs();
     let most = match (record.period, explicit) {
-        (0, 0) => settings.max_lease_ttl - lived,
-        (0, explicit) => explicit.min(settings.max_lease_ttl) - lived,
-        (_, 0) => settings.max_lease_ttl,
+        (0, 0) => longest - lived,
+        (0, explicit) => explicit.min(longest) - lived,
+        (_, 0) => longest,
         (_, explicit) => explicit - lived,
     };
     if most <= 0 {
@@ -88,7 +97,7 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
 }
 
 /// `ttl`, but at most `max`, and what to warn of.
-pub(super) fn capped(ttl: i64, max: i64) -> (i64, Vec<String>) {
+pub fn capped(ttl: i64, max: i64) -> (i64, Vec<String>) {
     if ttl <= max {
         return (ttl, Vec::new());
     }

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Entry, Name, Reader};
 use strongroom_policy::PolicyName;
-use strongroom_types::Refusal;
+use strongroom_types::{Cidr, Refusal};
 
-use super::cidr::Cidr;
 use super::name;
 use crate::fault::{barrier, damaged};
 

@@ -3,9 +3,8 @@
 use serde_json::{Value, json};
 use strongroom_barrier::Write;
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Route, Seconds};
-use strongroom_types::{Operation, Refusal, Reply};
+use strongroom_types::{Operation, Refusal, Reply, cidr};
 
-use super::cidr;
 use super::role::{RoleRecord, TokenType, find, is_name, is_suffix, lasting, name_of, name_of_all, refused};
 use super::routes::{in_view, reader, seconds};
 use crate::fault::{barrier, damaged};

@@ -77,6 +77,7 @@ fn put_by(active: &Active, wrapped: Wrapped, writes: &mut Vec<(View, Write)>) ->
         bound_cidrs: Vec::new(),
         role: String::new(),
         batch: false,
+        login: None,
     };
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), wrapped.created)?;
     let key = active.tokens.key(&minted.auth.client_token);

@@ -83,7 +83,14 @@ impl Prepared {
             call.operation = Operation::Create;
         }
         match self.endpoint.run {
-            Handler::Inline(run) | Handler::Blocking(run) => run(cx, &call),
+            Handler::Inline(run) | Handler::Blocking(run) | Handler::Compute(run) => run(cx, &call),
+            // What core makes a token of.
+            Handler::Login(run) => run(cx, &call).map(|login| {
+                let token = login.token.shown();
+                let data =
+                    serde_json::json!({ "alias": login.alias, "metadata": login.metadata, "token": token });
+                Outcome { reply: Reply::data(data), writes: login.writes }
+            }),
             Handler::Async(run) => block_on(run(cx, &call)),
         }
     }

@@ -1,10 +1,11 @@
-//! Networks that a token is bound to.
+//! Networks: what a token may be bound to.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
-use strongroom_types::Refusal;
+
+use crate::Refusal;
 
 /// A network: an address of which so many leading bits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

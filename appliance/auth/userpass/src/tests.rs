@@ -1,0 +1,90 @@
+use serde_json::{Value, json};
+use strongroom_engine::testing::Mount;
+
+use super::*;
+
+fn mount() -> Mount {
+    Mount::new(&METHOD.engine, &[])
+}
+
+fn login(mount: &Mount, user: &str, password: &str) -> (u16, Value) {
+    let answer = mount.post(&format!("login/{user}"), json!({ "password": password }));
+    (answer.status, answer.body)
+}
+
+#[test]
+fn whoever_knows_the_password_logs_in() {
+    let mount = mount();
+    mount
+        .post("users/ann", json!({"password": "pw", "token_policies": "B,a", "token_ttl": "10m"}))
+        .status(204);
+    let (status, body) = login(&mount, "ann", "pw");
+    assert_eq!((status, &body["data"]["alias"]), (200, &json!("ann")));
+    assert_eq!(body["data"]["metadata"], json!({"username": "ann"}));
+    assert_eq!(body["data"]["token"]["token_policies"], json!(["a", "b"]));
+    // A name has one spelling, whatever is written.
+    assert_eq!(login(&mount, "ANN", "pw").1["data"]["alias"], "ann");
+    mount.post("users/ann/password", json!({"password": "new"})).status(204);
+    assert_eq!((login(&mount, "ann", "pw").0, login(&mount, "ann", "new").0), (400, 200));
+    mount.delete("users/ANN").status(204);
+    assert_eq!(login(&mount, "ann", "new").0, 400);
+}
+
+#[test]
+fn nobody_and_a_wrong_password_are_told_the_same() {
+    let mount = mount();
+    mount.post("users/ann", json!({"password": "pw"})).status(204);
+    let refused = (400, json!({"errors": ["invalid username or password"]}));
+    assert_eq!(login(&mount, "ann", "Pw"), refused);
+    assert_eq!(login(&mount, "nobody", "pw"), refused);
+    assert_eq!(login(&mount, "ann", "").1, json!({"errors": ["missing password"]}));
+    assert_eq!(login(&mount, "ann", &"x".repeat(5000)).0, 400);
+}
+
+#[test]
+fn a_bcrypt_hash_is_taken_and_replaced_at_the_first_login() {
+    let mount = mount();
+    let hash = bcrypt::hash_with_salt("pw", 4, [7; 16]).unwrap().to_string();
+    mount.post("users/ann", json!({ "password_hash": hash })).status(204);
+    assert_eq!(login(&mount, "ann", "no").0, 400);
+    assert_eq!(login(&mount, "ann", "pw").0, 200);
+    let stored = mount.cx().get(&name_of("ann").unwrap()).unwrap().unwrap();
+    assert!(!record::decode::<User>(SHAPE, &stored).unwrap().hash.is_foreign());
+    assert_eq!(login(&mount, "ann", "pw").0, 200);
+    for hash in ["x", "$2b$31$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+        mount.post("users/bob", json!({ "password_hash": hash })).status(400);
+    }
+}
+
+#[test]
+fn a_user_is_shown_without_the_password() {
+    let mount = mount();
+    mount.post("users/ann", json!({"password": "hunter2", "policies": "a", "ttl": "1h"})).status(204);
+    let shown = mount.get("users/ann").status(200);
+    assert_eq!((shown.at("data.policies"), shown.at("data.token_ttl")), (&json!(["a"]), &json!(3600)));
+    assert!(!shown.body.to_string().contains("hash") && !shown.body.to_string().contains("hunter2"));
+    mount.get("users/none").status(404);
+    assert_eq!(mount.list("users").status(200).keys(), ["ann"]);
+    mount.post("users/none/password", json!({"password": "x"})).status(400);
+    mount.post("users/none/policies", json!({"policies": "x"})).status(400);
+    mount.post("users/none", json!({"policies": "x"})).status(400);
+}
+
+#[test]
+fn c14_no_user_is_root() {
+    let mount = mount();
+    for policies in ["root", "Root", " root ", "response-wrapping"] {
+        for field in ["policies", "token_policies"] {
+            mount.post("users/ann", json!({ "password": "pw", field: policies })).status(400);
+        }
+    }
+}
+
+#[test]
+fn renewals_ask_for_the_user() {
+    let mount = mount();
+    mount.post("users/ann", json!({"password": "pw", "token_policies": "a"})).status(204);
+    assert_eq!((METHOD.renew)(&mount.cx(), "ann").unwrap().policies, ["a"]);
+    mount.delete("users/ann").status(204);
+    assert!((METHOD.renew)(&mount.cx(), "ann").is_err());
+}

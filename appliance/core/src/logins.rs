@@ -1,0 +1,133 @@
+//! What becomes of a login: a token, in the same commit as the method's own writes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use strongroom_engine::{Login, TokenWish};
+use strongroom_policy::PolicyName;
+use strongroom_policy::builtin::DEFAULT;
+use strongroom_types::reply::Logical;
+use strongroom_types::{Cidr, Refusal, Reply, Request, Timestamp};
+
+use crate::active::Active;
+use crate::mounts::Mount;
+use crate::perform::{Scene, Work, cx};
+use crate::stage::Authorized;
+use crate::tokens::{LoginRef, TokenRecord, Wish, capped, least};
+
+/// The token of whoever has proven who they are.
+pub fn admitted(
+    active: &Active,
+    request: &Request<Authorized>,
+    mount: &Mount,
+    login: Login,
+    now: Timestamp,
+) -> Result<Work, Refusal> {
+    let Login { alias, metadata, token, writes } = login;
+    let remote = request.head.remote.map(|(address, _)| address);
+    let batch = is_batch(mount, &token);
+    if batch && (token.period > 0 || token.num_uses > 0 || token.explicit_max_ttl > 0) {
+        return Err(Refusal::bad_request(
+            "the mount gives batch tokens, which have no period, explicit maximum or number of uses",
+        ));
+    }
+    let base = match (token.period, token.ttl) {
+        (0, 0) => mount.info.default_lease_ttl,
+        (0, ttl) => ttl,
+        (period, _) => period,
+    };
+    let (ttl, warnings) = capped(base, least(token.explicit_max_ttl, most(mount, &token)));
+    let wish = Wish {
+        id: None,
+        policies: policies(&token)?,
+        path: request.head.path.as_str().to_owned(),
+        meta: Some(metadata),
+        display_name: format!("{}-{alias}", name(mount)),
+        ttl,
+        explicit_max_ttl: token.explicit_max_ttl,
+        period: token.period,
+        num_uses: token.num_uses,
+        renewable: !batch,
+        parent: None,
+        bound_cidrs: networks(&token, remote)?,
+        role: String::new(),
+        batch,
+        login: Some(LoginRef { mount: mount.record.id, alias }),
+    };
+    let minted = active.tokens.mint(wish, active.entropy.as_ref(), now)?;
+    let mut all: Vec<_> = writes.into_iter().map(|write| (mount.view.clone(), write)).collect();
+    all.extend(minted.writes.into_iter().map(|write| (active.tokens.view.clone(), write)));
+    let reply = Logical { auth: Some(minted.auth), warnings, ..Logical::default() };
+    Ok(Work { writes: all, ..Work::reply(Reply::Logical(Box::new(reply))) })
+}
+
+/// What the token may be now, and how long it may live at most: asked of its method before each renewal.
+pub fn asked_again(
+    scene: &Scene<'_>,
+    login: &LoginRef,
+    record: &TokenRecord,
+) -> Result<(TokenWish, i64), Refusal> {
+    let active: &Arc<Active> = scene.active;
+    let mounts = active.mounts.load();
+    let mount = mounts.by_id(login.mount);
+    let Some((mount, method)) = mount.and_then(|mount| Some((mount, mount.method?))) else {
+        return Err(Refusal::bad_request("the auth method is gone, not renewing"));
+    };
+    let token = (method.renew)(&cx(active, mount, None, scene.snapshot.clone()), &login.alias)?;
+    if policies(&token)? != record.policies {
+        return Err(Refusal::bad_request("policies have changed, not renewing"));
+    }
+    let most = most(mount, &token);
+    Ok((token, most))
+}
+
+/// Canonical and sorted. Never root, whatever a method says: that no login leads to.
+fn policies(token: &TokenWish) -> Result<Vec<String>, Refusal> {
+    let mut policies = Vec::new();
+    for text in &token.policies {
+        let name = PolicyName::parse(text).and_then(|name| name.check_assign_lasting().map(|()| name));
+        policies.push(name.map_err(|error| Refusal::bad_request(error.to_string()))?.as_str().to_owned());
+    }
+    if !token.no_default_policy {
+        policies.push(DEFAULT.into());
+    }
+    policies.sort();
+    policies.dedup();
+    Ok(policies)
+}
+
+/// What the token says, else what the mount says.
+fn is_batch(mount: &Mount, token: &TokenWish) -> bool {
+    let of_mount = mount.record.config.token_type.as_str();
+    match (token.token_type.as_str(), of_mount) {
+        // What a mount demands, no role changes.
+        (_, "batch") => true,
+        (_, "service") => false,
+        ("batch" | "default-batch", _) => true,
+        ("service" | "default-service", _) => false,
+        (_, of_mount) => of_mount == "default-batch",
+    }
+}
+
+fn most(mount: &Mount, token: &TokenWish) -> i64 {
+    least(token.max_ttl, mount.info.max_lease_ttl)
+}
+
+/// The networks of the token: the login has to come from one of them.
+fn networks(token: &TokenWish, remote: Option<IpAddr>) -> Result<Vec<Cidr>, Refusal> {
+    let is_near = |remote: IpAddr| token.bound_cidrs.iter().any(|cidr| cidr.contains(remote));
+    if !token.bound_cidrs.is_empty() && !remote.is_some_and(is_near) {
+        return Err(Refusal::denied());
+    }
+    match (token.strictly_bind_ip, remote) {
+        (false, _) => Ok(token.bound_cidrs.clone()),
+        (true, Some(remote)) => Ok(Cidr::parse(&remote.to_canonical().to_string()).into_iter().collect()),
+        (true, None) => Err(Refusal::denied()),
+    }
+}
+
+/// The mount's name in display names: its path below `auth/`.
+fn name(mount: &Mount) -> String {
+    let path = mount.record.path.as_str();
+    path.strip_prefix("auth/").unwrap_or(path).trim_end_matches('/').replace('/', "-")
+}
