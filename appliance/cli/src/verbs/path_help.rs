@@ -13,7 +13,7 @@ pub const VERBS: &[Verb] = &[Verb {
     words: &["path-help"],
     about: "Tell what can be done at a path",
     takes: "PATH",
-    example: "path-help secret",
+    example: "path-help sys/mounts",
     min: 1,
     first: First::Path,
     max: Some(1),
