@@ -8,6 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 use strongroom_tests::repository;
 
+use crate::scan;
+
 /// From the words at the bottom to the binary at the top: a crate may use those named in its row, and no other of ours.
 /// Development dependencies may also reach what the row's own crates reach: a test may build what it needs.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -16,15 +18,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("strongroom-policy", &["types"]),
     ("strongroom-store", &["types"]),
     ("strongroom-device-api", &["types"]),
-    ("strongroom-audit", &["types", "device-api"]),
+    ("strongroom-audit", &["types"]),
     ("strongroom-barrier", &["types", "os", "store"]),
     ("strongroom-seal", &["types", "device-api"]),
-    ("strongroom-engine", &["types", "barrier", "store", "device-api"]),
+    ("strongroom-engine", &["types", "barrier", "store"]),
     ("strongroom-engine-*", &["types", "engine"]),
     ("strongroom-auth-*", &["types", "engine"]),
     ("strongroom-core", &["types", "policy", "audit", "seal", "engine", "barrier", "store"]),
     ("strongroom-http", &["types", "core"]),
-    ("strongroom-cli", &["types", "policy", "audit", "seal"]),
+    ("strongroom-cli", &["types", "policy"]),
     ("strongroom-hsm-bridge", &["types", "device-api"]),
     ("strongroom-tpm", &["types", "device-api"]),
     ("strongroom", &["*"]),
@@ -37,13 +39,14 @@ const PINNED: &[(&str, &[&str])] = &[
     ("cryptoki", &["strongroom-hsm-bridge"]),
     ("tss-esapi", &["strongroom-tpm"]),
     ("vsss-rs", &["strongroom-seal"]),
-    ("p256", &["strongroom-seal", "strongroom"]),
+    ("p256", &["strongroom-seal"]),
     ("x509-cert", &["strongroom"]),
     ("seccompiler", &["strongroom-os"]),
+    ("hyper", &["strongroom-http", "strongroom-cli", "strongroom-tests"]),
 ];
 
 /// Where `unsafe` may stand.
-const UNSAFE: &[&str] = &["appliance/os", "hsm-bridge", "tpm"];
+const UNSAFE: &[&str] = &["appliance/os", "hsm-bridge/src", "tpm/src"];
 
 /// Crates that must not come in at all, by any way.
 const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "ring", "rsa"];
@@ -146,6 +149,62 @@ fn a_pinned_dependency_has_its_one_user() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// `name = [a, b]` of one line of deny.toml's bans, in order; no list for what is banned altogether.
+fn bans(text: &str) -> BTreeMap<String, Option<BTreeSet<String>>> {
+    let entries = text.lines().filter_map(|line| line.trim().strip_prefix("{ crate = "));
+    let entry = |line: &str| {
+        let (name, wrappers) = line.split_once(", wrappers = ").map_or((line, None), |(n, w)| (n, Some(w)));
+        let quoted = |text: &str| text.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+        (quoted(name).remove(0), wrappers.map(|wrappers| quoted(wrappers).into_iter().collect()))
+    };
+    entries.map(entry).collect()
+}
+
+/// Who names `dependency` in Cargo.lock, whatever for.
+fn users_of(lock: &str, dependency: &str) -> BTreeSet<String> {
+    let name = |package: &str| {
+        let line = package.lines().find_map(|line| line.strip_prefix("name = "));
+        line.map(|name| name.trim_matches('"').to_owned())
+    };
+    let names_it = |package: &&str| {
+        let wanted = |line: &str| line.trim().trim_matches([',', '"']).split(' ').next() == Some(dependency);
+        package.split_once("dependencies = [").is_some_and(|(_, list)| list.lines().any(wanted))
+    };
+    lock.split("[[package]]").filter(names_it).filter_map(name).collect()
+}
+
+#[test]
+fn deny_toml_says_what_these_tables_say() {
+    let read = |name: &str| std::fs::read_to_string(repository().join(name)).unwrap();
+    let (bans, lock) = (bans(&read("deny.toml")), read("Cargo.lock"));
+    let banned: BTreeSet<_> =
+        bans.iter().filter(|(_, w)| w.is_none()).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(banned, BANNED.iter().copied().collect());
+    let pinned: BTreeSet<_> =
+        bans.iter().filter(|(_, w)| w.is_some()).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(pinned, PINNED.iter().map(|(name, _)| *name).collect());
+    for (name, users) in PINNED {
+        let wrappers = bans[*name].clone().unwrap();
+        let ours: BTreeSet<_> = wrappers.iter().filter(|w| w.starts_with("strongroom")).cloned().collect();
+        assert_eq!(ours, users.iter().map(|user| (*user).to_owned()).collect(), "{name}");
+        // A wrapper that is none would let somebody in later.
+        assert_eq!(wrappers, users_of(&lock, name), "{name}");
+    }
+}
+
+#[test]
+fn the_arrows_that_are_drawn_are_these() {
+    let text = std::fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    let drawn = text.lines().filter_map(|line| line.split_once("──▶"));
+    let drawn: BTreeMap<_, _> =
+        drawn.map(|(from, to)| (from.trim(), to.split_whitespace().collect())).collect();
+    let short = |name: &'static str| name.strip_prefix("strongroom-").unwrap_or(name);
+    let table = ARROWS.iter().filter(|(_, to)| !to.is_empty());
+    let table: BTreeMap<_, BTreeSet<&str>> =
+        table.map(|(from, to)| (short(from), to.iter().copied().collect())).collect();
+    assert_eq!(drawn, table);
+}
+
 #[test]
 fn only_http_serves_with_hyper() {
     for (name, package) in packages() {
@@ -155,12 +214,14 @@ fn only_http_serves_with_hyper() {
             continue;
         }
         for file in sources(&package.folder) {
-            let text = std::fs::read_to_string(&file).unwrap();
-            assert!(
-                !text.contains("hyper::server") && !text.contains("hyper_util::server"),
-                "{}",
-                file.display()
-            );
+            let code = scan::code(&std::fs::read_to_string(&file).unwrap());
+            // One path or one `use`: up to the next semicolon.
+            let serves = code.split(';').any(|statement| {
+                let mut words = scan::words(statement);
+                words.any(|word| word == "hyper" || word == "hyper_util")
+                    && words.any(|word| word == "server")
+            });
+            assert!(!serves, "{}", file.display());
         }
     }
 }
@@ -187,12 +248,10 @@ fn unsafe_stands_where_it_may() {
         if UNSAFE.iter().any(|folder| relative.starts_with(folder)) {
             continue;
         }
-        for (number, line) in std::fs::read_to_string(&file).unwrap().lines().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
-            let is_unsafe = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "allow(unsafe_code)"];
-            if is_unsafe.iter().any(|word| code.contains(word)) && !code.contains('"') {
-                wrong.push(format!("{}:{}", relative.display(), number + 1));
-            }
+        let code = scan::code(&std::fs::read_to_string(&file).unwrap());
+        // `unsafe_code` is the lint's name: what switches it off is as good as the word.
+        if scan::has_word(&code, "unsafe") || scan::has_word(&code, "unsafe_code") {
+            wrong.push(relative);
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -201,19 +260,27 @@ fn unsafe_stands_where_it_may() {
 #[test]
 fn every_unsafe_block_says_why_it_is_sound() {
     let mut wrong = Vec::new();
+    let mut seen = 0;
     for folder in UNSAFE {
         for file in sources(&repository().join(folder)) {
             let text = std::fs::read_to_string(&file).unwrap();
+            let code = scan::code(&text);
             let lines: Vec<&str> = text.lines().collect();
-            for (at, line) in lines.iter().enumerate() {
-                let code = line.split("//").next().unwrap_or_default();
-                let says = lines[at.saturating_sub(12)..=at].iter().any(|near| near.contains("SAFETY"));
-                if code.contains("unsafe {") && !says {
+            for (at, _) in code.lines().enumerate().filter(|(_, line)| scan::has_word(line, "unsafe")) {
+                seen += 1;
+                // Right above: a comment, with attributes below it at most.
+                let mut above = lines[..at].iter().rev().map(|line| line.trim_start());
+                let comment = above.by_ref().skip_while(|line| line.starts_with("#["));
+                if !comment
+                    .take_while(|line| line.starts_with("//"))
+                    .any(|line| line.starts_with("// SAFETY: "))
+                {
                     wrong.push(format!("{}:{}", file.display(), at + 1));
                 }
             }
         }
     }
+    assert!(seen > 20, "only {seen} were found");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -227,8 +294,10 @@ fn engines_are_named_in_the_registry_only() {
         assert!(used.is_empty() || name == "strongroom", "{name} names {used:?}");
     }
     for file in sources(&repository().join("appliance/src")) {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let names = text.contains("strongroom_engine_") || text.contains("strongroom_auth_");
+        let code = scan::code(&std::fs::read_to_string(&file).unwrap());
+        let is_engine =
+            |word: &str| word.starts_with("strongroom_engine_") || word.starts_with("strongroom_auth_");
+        let names = scan::words(&code).any(is_engine);
         assert!(!names || file.ends_with("registry.rs"), "{} names an engine", file.display());
     }
 }

@@ -1,9 +1,11 @@
 //! SECURITY.md promises; this checks that each test which it names is there, in the file that it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use strongroom_tests::repository;
+
+use crate::scan;
 
 /// The (file, test) pairs that `text` names: in paragraphs that begin with "Shown by", and in rows of tables that name a file.
 fn named(text: &str) -> Vec<(String, String)> {
@@ -26,14 +28,24 @@ fn named(text: &str) -> Vec<(String, String)> {
     all
 }
 
-/// Whether `source` has a test of this name.
-fn has_test(source: &str, name: &str) -> bool {
-    let Some(at) = source.find(&format!("fn {name}(")) else { return false };
-    let before = &source[..source[..at].rfind('\n').map_or(0, |end| end + 1)];
-    // The attribute stands right above, with others of its kind at most.
-    let mut above = before.lines().rev().take_while(|line| line.trim_start().starts_with("#["));
-    let is_test = above.any(|line| line.contains("test"));
-    is_test || before.contains("proptest! {")
+/// The tests of `source`: functions with an attribute that ends in `test` right above them.
+fn tests(source: &str) -> BTreeSet<String> {
+    let code = scan::code(source);
+    let mut found = BTreeSet::new();
+    let mut is_test = false;
+    for line in code.lines().map(str::trim) {
+        if let Some(attribute) = line.strip_prefix("#[") {
+            let path = attribute.split(['(', ']', ' ']).next().unwrap_or_default();
+            is_test |= path.split("::").last() == Some("test");
+        } else if !line.is_empty() {
+            let mut words = scan::words(line).skip_while(|word| ["pub", "async"].contains(word));
+            if is_test && words.next() == Some("fn") {
+                found.extend(words.next().map(str::to_owned));
+            }
+            is_test = false;
+        }
+    }
+    found
 }
 
 #[test]
@@ -46,8 +58,8 @@ fn every_test_that_security_md_names_is_there() {
     for (file, name) in &named {
         let source = sources
             .entry(file.clone())
-            .or_insert_with(|| fs::read_to_string(repository().join(file)).unwrap_or_default());
-        if !has_test(source, name) {
+            .or_insert_with(|| tests(&fs::read_to_string(repository().join(file)).unwrap_or_default()));
+        if !source.contains(name) {
             missing.push(format!("{name} in {file:?}"));
         }
     }
@@ -63,7 +75,8 @@ fn what_is_shown_is_found_and_what_is_not_there_is_noticed() {
         pairs,
         [("c.rs", "z_z"), ("a/b.rs", "one_thing"), ("a/b.rs", "another_thing"), ("c.rs", "x_y")]
     );
-    let source = "#[test]\nfn one_thing() {}\n\nfn helper() {}\n\n    #[tokio::test(flavor = \"multi_thread\")]\n    async fn x_y() {}\n";
-    assert!(has_test(source, "one_thing") && has_test(source, "x_y"));
-    assert!(!has_test(source, "helper") && !has_test(source, "one"));
+    let source = "#[test]\nfn one() {}\n\nfn helper() {}\n\n    #[tokio::test(flavor = \"a\")]\n    #[allow(x)] // why\n    async fn two() {}\n\
+                  proptest! {\n    fn strategy() {}\n    /// What.\n    #[test]\n    fn three(a in any()) {}\n}\n\
+                  // #[test]\nfn four() {}\n/*\n#[test]\nfn five() {}\n*/\n#[cfg(test)]\nfn six() {}\n";
+    assert_eq!(tests(source), ["one", "three", "two"].map(str::to_owned).into());
 }
