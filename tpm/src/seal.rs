@@ -11,7 +11,7 @@
 //! object      keyed hash without a scheme, SHA-256 names, fixedTPM fixedParent noDA, authPolicy = policy:
 //!             its public part is rebuilt from policy and unique, so no parser of TPM structures sees stored bytes
 //! sealed key  32 random bytes, used once
-//! AES key     HKDF-SHA256(sealed key, info: "strongroom/tpm-wrap/v1" ‖ length of the key id u8 ‖ key id)
+//! AES key     HKDF-SHA256(sealed key, info: the context of `Purpose::TpmWrap`, field: key id)
 //! nonce       12 zero bytes: the key is used once
 //! aad         head ‖ the caller's
 //! ```
@@ -20,7 +20,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::rand;
 use strongroom_device_api::{DeviceError, DeviceErrorKind, KeyId, Wrapped};
-use strongroom_types::Secret;
+use strongroom_types::{Purpose, Secret};
 use tss_esapi::attributes::ObjectAttributesBuilder;
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::structures::{
@@ -141,9 +141,8 @@ fn object(policy: Digest, unique: Digest) -> Result<Public, Failure> {
 }
 
 fn gcm(key: &[u8; KEY], id: &KeyId) -> Result<LessSafeKey, Failure> {
-    let id = id.as_str().as_bytes();
-    let length = [u8::try_from(id.len()).unwrap_or(u8::MAX)];
-    let info: [&[u8]; 3] = [b"strongroom/tpm-wrap/v1", &length, id];
+    let info = Purpose::TpmWrap.context(&[id.as_str().as_bytes()]);
+    let info = [info.as_slice()];
     let derived = Salt::new(HKDF_SHA256, &[]).extract(key);
     let derived = derived.expand(&info, &AES_256_GCM).map_err(|_| crypto_failed())?;
     Ok(LessSafeKey::new(UnboundKey::from(derived)))

@@ -64,11 +64,7 @@
 //!
 //! # A derivation
 //!
-//! HKDF-SHA256 with this text as `info`; associated data have the same form, with a purpose of their own:
-//!
-//! ```text
-//! strongroom/v1 │ length, u32 BE │ purpose │ length, u32 BE │ field │ … more fields
-//! ```
+//! HKDF-SHA256; associated data have the same form, with a purpose of their own: [`strongroom_types::purpose`] draws it.
 //!
 //! # Where keys lie
 //!

@@ -1,13 +1,4 @@
-//! The derivations of this crate, in one list, and the one cipher.
-//!
-//! A key is HKDF-SHA256 with no salt and this text as `info`; the same text with another purpose is the
-//! associated data of a wrap, or what a digest is taken over:
-//!
-//! ```text
-//! ┌───────────────┬───────────────────────────┬───────────────────────────┬───
-//! │ strongroom/v1 │ length, u32 BE │ purpose  │ length, u32 BE │ field    │ … more fields
-//! └───────────────┴───────────────────────────┴───────────────────────────┴───
-//! ```
+//! Keys from keys, and the one cipher. What for is in [`Purpose`], the one list of all derivations.
 //!
 //! A wrap is AES-256-GCM:
 //!
@@ -20,6 +11,7 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use strongroom_types::id::ClusterId;
+pub(crate) use strongroom_types::purpose::{Purpose, push_field};
 use strongroom_types::{Entropy, Secret};
 use zeroize::Zeroizing;
 
@@ -31,39 +23,6 @@ pub(crate) type Key = Zeroizing<[u8; 32]>;
 /// How much longer a wrap is than what it wraps.
 pub(crate) const WRAP_OVERHEAD: usize = NONCE_LEN + 16;
 
-/// What a key, a wrap or a digest is for. Two purposes never give the same bytes.
-#[derive(Clone, Copy)]
-pub(crate) enum Purpose {
-    /// Scalar of a group ▸ group secret. Fields: cluster, slot, group.
-    GroupSecret,
-    /// Group secrets ▸ slot key. Fields: cluster, slot.
-    SlotKey,
-    /// Shared secret of X-Wing ▸ key that wraps the root key. Fields: cluster, slot.
-    RootKeyWrap,
-    /// Associated data of a device's wrap of a share. Fields: cluster, slot, group, holder.
-    HolderWrap,
-    /// Associated data of a slot's private key. Fields: cluster, slot, public key.
-    PrivateKeyWrap,
-    /// Associated data of the root key. Fields: cluster, slot.
-    RootKey,
-    /// Digest in a custodian's share. Fields: cluster, slot, group, commitments.
-    ShareDigest,
-}
-
-impl Purpose {
-    fn name(self) -> &'static str {
-        match self {
-            Self::GroupSecret => "seal/group-secret",
-            Self::SlotKey => "seal/slot-key",
-            Self::RootKeyWrap => "seal/root-key-wrap",
-            Self::HolderWrap => "seal/holder-wrap",
-            Self::PrivateKeyWrap => "seal/private-key-wrap",
-            Self::RootKey => "seal/root-key",
-            Self::ShareDigest => "seal/share-digest",
-        }
-    }
-}
-
 /// Where in the world of slots something belongs: the first fields of every [`context`].
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -74,22 +33,9 @@ pub(crate) struct Place {
 impl Place {
     /// The text above for something of this slot.
     pub(crate) fn context(self, purpose: Purpose, fields: &[&[u8]]) -> Vec<u8> {
-        let mut out = b"strongroom/v1".to_vec();
-        push_field(&mut out, purpose.name().as_bytes());
-        push_field(&mut out, &self.cluster.0);
-        push_field(&mut out, &self.slot.0);
-        for field in fields {
-            push_field(&mut out, field);
-        }
-        out
+        let place: [&[u8]; 2] = [&self.cluster.0, &self.slot.0];
+        purpose.context(&[place.as_slice(), fields].concat())
     }
-}
-
-/// Length, then bytes. No field here comes near 4 GiB: the longest is a table's worth of commitments.
-pub(crate) fn push_field(out: &mut Vec<u8>, field: &[u8]) {
-    let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(field);
 }
 
 /// HKDF-SHA256 of `secret` for `context`.

@@ -6,6 +6,7 @@
 //! | [`id`] | one type per kind of identifier |
 //! | [`cidr`] | networks |
 //! | [`path`] | the one place where a name from a URL becomes canonical |
+//! | [`purpose`] | what keys are derived for, in one list |
 //! | [`request`] | [`Request<Stage>`]: what a client asked, and how far it has been checked |
 //! | [`reply`] | what a client is answered, before it is JSON |
 //! | [`entropy`] | [`Entropy`]: randomness as a parameter |
@@ -17,6 +18,7 @@ pub mod entropy;
 pub mod error;
 pub mod id;
 pub mod path;
+pub mod purpose;
 pub mod reply;
 pub mod request;
 pub mod secret;
@@ -26,6 +28,7 @@ pub use cidr::Cidr;
 pub use entropy::{Entropy, NoEntropy};
 pub use error::Refusal;
 pub use path::ApiPath;
+pub use purpose::Purpose;
 pub use reply::Reply;
 pub use request::{Operation, Received, Request};
 pub use secret::Secret;
