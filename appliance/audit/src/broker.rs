@@ -98,7 +98,8 @@ impl Broker {
     }
 
     /// The same broker with other limits.
-    pub fn with_limits(mut self, limits: Limits) -> Self {
+    #[cfg(test)]
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
@@ -206,17 +207,6 @@ impl Broker {
             (true, true) => Err(too_many),
             (true, false) => Ok(()),
         }
-    }
-
-    /// Opens every sink anew, after its log was rotated (SIGHUP).
-    pub fn reopen(&self) -> Result<(), AuditError> {
-        let reopened = self
-            .shared
-            .outlets
-            .iter()
-            .filter_map(|outlet| Some((outlet, outlet.config.sink.reopen().err()?)));
-        let causes: Vec<_> = reopened.collect();
-        if causes.is_empty() { Ok(()) } else { Err(AuditError::Reopen { causes: list(&causes) }) }
     }
 }
 

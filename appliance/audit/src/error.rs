@@ -18,11 +18,6 @@ pub enum AuditError {
         /// How many there may be.
         limit: usize,
     },
-    /// A sink could not be opened anew after its log was rotated; it goes on as before, if it can.
-    Reopen {
-        /// `name: why`, for each sink.
-        causes: String,
-    },
     /// A row of the outbox is not one: the storage is damaged.
     Row,
     /// A row of the outbox is for a sink that the configuration no longer names, and no other sink may take its line.
@@ -46,7 +41,6 @@ impl fmt::Display for AuditError {
                     "more than {limit} strings in one request or answer: the audit log would have to hash them all"
                 )
             }
-            Self::Reopen { causes } => write!(f, "audit sinks could not be opened anew: {causes}"),
             Self::Row => f.write_str("a row of the audit outbox is damaged: restore the storage"),
             Self::SinkGone { name } => write!(
                 f,
@@ -64,10 +58,7 @@ impl From<AuditError> for Refusal {
     fn from(error: AuditError) -> Self {
         match error {
             AuditError::TooManyStrings { .. } => Self::new(Kind::TooLarge, error.to_string()),
-            AuditError::Refused { .. }
-            | AuditError::Reopen { .. }
-            | AuditError::Row
-            | AuditError::SinkGone { .. } => Self::internal(),
+            AuditError::Refused { .. } | AuditError::Row | AuditError::SinkGone { .. } => Self::internal(),
         }
     }
 }

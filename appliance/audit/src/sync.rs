@@ -108,8 +108,9 @@ impl Broker {
         let _ = tokio::task::spawn_blocking(move || shared.round()).await;
     }
 
-    /// Syncs now, for the end of the program, and returns the ticket up to which every line is on the disk.
-    pub fn sync_now(&self) -> u64 {
+    /// Syncs now, and returns the ticket up to which every line is on the disk.
+    #[cfg(test)]
+    pub(crate) fn sync_now(&self) -> u64 {
         self.shared.round()
     }
 }

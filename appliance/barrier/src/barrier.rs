@@ -151,7 +151,8 @@ impl Barrier {
         self.change(snapshot, batch, |keyring| keyring.with_new_term(&self.arena, &*self.entropy, now))
     }
 
-    /// Says that the slot table in the same batch has this `generation`.
+    /// Says that the slot table in the same batch has this `generation`. For changes of the table that keep the root
+    /// key: a rekey of custodians (issue 4) gives a slot new shares only.
     pub fn raise_table_generation(
         self: &Arc<Self>,
         generation: u64,

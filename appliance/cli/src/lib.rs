@@ -37,11 +37,6 @@ use verb::{Call, Failure, Verb};
 /// As clients and people see it: semver, at least 1.20.0, our own version as build metadata.
 pub const VERSION: &str = concat!("1.20.0+strongroom.", env!("CARGO_PKG_VERSION"));
 
-/// Whether `word` is the first word of a verb of the command line.
-pub fn is_cli_verb(word: &str) -> bool {
-    verbs::TABLE.iter().any(|verb| verb.words.first() == Some(&word))
-}
-
 /// Runs one command line, without the program's name. The exit code.
 pub fn run(args: Vec<String>, io: &mut Io) -> u8 {
     if completion::answer(verbs::TABLE, io) {

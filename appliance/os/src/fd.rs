@@ -1,11 +1,10 @@
-//! Descriptors: over a Unix socket, from the supervisor, and who is at the other end.
+//! Descriptors over a Unix socket, and who is at the other end.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, getsockopt, recvmsg, sendmsg, sockopt::PeerCredentials,
 };
@@ -79,28 +78,6 @@ pub fn receive(socket: &UnixStream, buffer: &mut [u8]) -> io::Result<Received> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "too many descriptors in one message"));
     }
     Ok(Received { len: message.bytes, descriptors })
-}
-
-/// The descriptor `number` that the process was started with; it is closed on exec from now on.
-///
-/// Everything that the process opens itself is closed on exec from the start, so that this mark tells what was handed
-/// over and has not been adopted yet: anything else is refused.
-pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
-    if number <= 2 {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "the standard descriptors are not handed over",
-        ));
-    }
-    // SAFETY: only borrowed for the two calls below; a number that is not open makes the first of them fail.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-    let flags = FdFlag::from_bits_retain(nix::fcntl::fcntl(borrowed, FcntlArg::F_GETFD)?);
-    if flags.contains(FdFlag::FD_CLOEXEC) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "this descriptor was not handed over"));
-    }
-    nix::fcntl::fcntl(borrowed, FcntlArg::F_SETFD(flags | FdFlag::FD_CLOEXEC))?;
-    // SAFETY: it is open, came from outside, and has no owner in this process: an owner would have marked it.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// `call`, repeated as long as a signal interrupts it.

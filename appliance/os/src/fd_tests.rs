@@ -1,6 +1,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::fd::IntoRawFd;
+
+use nix::fcntl::{FcntlArg, FdFlag};
 
 use super::*;
 
@@ -76,21 +77,4 @@ fn the_peer_is_this_process() {
     assert_eq!(peer.uid, nix::unistd::getuid().as_raw());
     assert_eq!(peer.gid, nix::unistd::getgid().as_raw());
     assert_eq!(peer.pid, nix::unistd::getpid().as_raw());
-}
-
-#[test]
-fn only_what_was_handed_over_is_adopted_and_only_once() {
-    let own = file_with("own");
-    assert!(inherited(own.as_raw_fd()).is_err(), "closed on exec: ours");
-    assert!(inherited(0).is_err());
-    assert!(inherited(-1).is_err());
-    assert!(inherited(1_000_000).is_err());
-
-    nix::fcntl::fcntl(&own, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
-    let number = own.into_raw_fd();
-    let mut text = String::new();
-    let adopted = File::from(inherited(number).unwrap());
-    assert!(inherited(number).is_err(), "adopted already");
-    (&adopted).read_to_string(&mut text).unwrap();
-    assert_eq!(text, "own");
 }

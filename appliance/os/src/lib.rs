@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`arena`] | [`Arena`]: locked memory for keys, which no dump, swap, child or debugger sees |
 //! | [`harden`] | what the process gives up at start: core dumps, new privileges, `exec` |
-//! | [`fd`] | descriptors over a Unix socket or from the supervisor, and who is at the other end |
+//! | [`fd`] | descriptors over a Unix socket, and who is at the other end |
 //!
 //! Every `unsafe` block says why it is sound. Nothing here knows what a key is for.
 

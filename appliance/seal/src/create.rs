@@ -55,7 +55,8 @@ pub async fn create(
     Ok(Created { root_key, table, shares })
 }
 
-/// The same slots with another root key, and the next generation. Needs no holder: only public keys.
+/// The same slots with another root key, and the next generation. Needs no holder: only public keys. Its caller is the
+/// rekey of custodians (issue 4), which goes with the barrier's `rewrap` in one batch.
 ///
 /// `table` must be a verified one ([`crate::StoredTable::verify`]): whoever had put a public key of their own into it
 /// would be given the root key.

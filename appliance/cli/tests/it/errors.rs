@@ -58,7 +58,6 @@ fn help_is_on_stdout_and_has_an_example() {
         let example = outcome.stdout.split_once("Example:\n\n    $ ").map(|(_, example)| example.to_owned());
         let example = example.and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default();
         assert!(example.starts_with(&format!("strongroom {words}")), "{words}: {example}");
-        assert!(strongroom_cli::is_cli_verb(words.split(' ').next().unwrap()));
         // An example can be copied: its flags and the number of its arguments are right.
         let line = example.split("    (").next().unwrap().trim_start_matches("strongroom ");
         let tried = caller.run(&format!("{line} -non-interactive -address=http://127.0.0.1:1"));
@@ -67,7 +66,6 @@ fn help_is_on_stdout_and_has_an_example() {
             assert!(!complains, "{line}: {}", tried.stderr);
         }
     }
-    assert!(!strongroom_cli::is_cli_verb("server"));
 }
 
 #[test]
