@@ -83,8 +83,11 @@ fn tls_version(text: &str) -> Result<MinVersion, String> {
     }
 }
 
+/// The parser's own limit, which no configuration moves: it would call deeper JSON ill-formed, not too deep.
+const DEEPEST_JSON: usize = 127;
+
 fn limits(stanza: &mut Stanza<'_>, json: &mut JsonLimits) -> Limits {
-    set(&mut json.depth, stanza.count("max_request_json_depth", 1000));
+    set(&mut json.depth, stanza.count("max_request_json_depth", DEEPEST_JSON));
     set(&mut json.members, stanza.count("max_request_json_members", 10_000_000));
     let mut limits = Limits::default();
     set(&mut limits.connections, stanza.count("max_connections", 1_000_000));

@@ -10,6 +10,7 @@ listener "tcp" {
   tls_min_version = "tls11"
   max_request_size = 10
   max_request_duration = "soon"
+  max_request_json_depth = 128
   tls_require_and_verify_client_cert = true
 }
 listener "unix" { socket_mode = "rwx" }
