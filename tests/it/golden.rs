@@ -1,6 +1,6 @@
 //! The recorded answers of `tests/golden/`, played against a development server.
 //!
-//! `kv1`, `kv2` and `cubbyhole` must match wholly, but for the lines of `known-differences.txt`, each with its reason;
+//! The areas of [`WHOLE`] must match wholly, but for the lines of `known-differences.txt`, each with its reason;
 //! a listed line that matches again is a failure too. Of every other area the total is printed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use strongroom_tests::process::DEV_ROOT;
 use strongroom_tests::{DevServer, repository};
 
 /// Areas that must match.
-const WHOLE: &[&str] = &["kv1", "kv2", "cubbyhole"];
+const WHOLE: &[&str] = &["kv1", "kv2", "cubbyhole", "headers", "policy", "token", "wrapping"];
 
 /// Most lines in the list of known differences.
 const MOST_KNOWN: usize = 5;
@@ -42,7 +42,7 @@ fn replay(server: &DevServer, areas: &[String]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kv1_kv2_and_cubbyhole_answer_as_recorded() {
+async fn whole_areas_answer_as_recorded() {
     let server = DevServer::start().await.unwrap();
     let areas: Vec<String> = WHOLE.iter().map(|area| area.to_string()).collect();
     let printed = replay(&server, &areas);

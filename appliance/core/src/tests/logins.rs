@@ -130,7 +130,7 @@ async fn c17_tokens_end_with_the_method_that_gave_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cve_51_bound_cidrs_hold_for_the_login_and_for_the_token() {
+async fn c16_bound_cidrs_hold_for_the_login_and_for_the_token() {
     let rig = rig().await;
     let from = |path: &'static str, token: &str, body: Option<Value>, address: &str| {
         let operation = if body.is_some() { Operation::Update } else { Operation::Read };
