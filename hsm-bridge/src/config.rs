@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+use strongroom_device_api::bridge::Serving;
 use strongroom_device_api::bridge::flags::{COMMON, COMMON_HELP, FlagError, Flags, Takes};
-use strongroom_device_api::bridge::{PoolOptions, SocketPlace};
-use strongroom_device_api::server::ServerOptions;
 
 use crate::latch::Latch;
 use crate::pin::PinSource;
@@ -14,10 +13,10 @@ pub(crate) enum Command {
     Help,
     /// Allow the PIN to be tried again.
     ClearLatch(Latch),
-    Serve(Box<Config>),
+    Serve(Box<Config>, Serving),
 }
 
-/// How to serve.
+/// The module, and how to use it.
 pub(crate) struct Config {
     /// The vendor's library.
     pub(crate) module: PathBuf,
@@ -26,9 +25,6 @@ pub(crate) struct Config {
     pub(crate) latch: Latch,
     /// How many sessions, and so threads.
     pub(crate) sessions: usize,
-    pub(crate) socket: SocketPlace,
-    pub(crate) server: ServerOptions,
-    pub(crate) pool: PoolOptions,
 }
 
 /// Which of the module's tokens. What is not given may be anything; exactly one token must fit.
@@ -104,20 +100,16 @@ pub(crate) fn read(args: &[String]) -> Result<Command, FlagError> {
     if !(1..=64).contains(&sessions) {
         return Err(FlagError("--sessions must be a number, 1 to 64".into()));
     }
-    let mut server = ServerOptions::new(flags.peer()?);
-    // What has no thread yet waits at the server, which knows then that it has not been done.
-    server.concurrency = sessions;
-    Ok(Command::Serve(Box::new(Config {
+    let serving = flags.serving(sessions, QUEUE)?;
+    let config = Config {
         module: PathBuf::from(flags.required("--module")?),
         token,
-        socket: flags.socket()?,
         latch: Latch::at(flags.required("--latch")?),
         sessions,
-        server,
-        pool: PoolOptions { queue: QUEUE, hang_limit: flags.hang_limit()? },
         // Last, because it reads from the descriptor.
         pin: PinSource::of(&flags)?,
-    })))
+    };
+    Ok(Command::Serve(Box::new(config), serving))
 }
 
 #[cfg(test)]
@@ -167,6 +159,6 @@ mod tests {
         }
         let example = help.split("Example:").nth(1).unwrap().replace("\\\n", " ");
         let args: Vec<String> = example.split_whitespace().skip(1).map(str::to_owned).collect();
-        assert!(matches!(read(&args), Ok(Command::Serve(_))));
+        assert!(matches!(read(&args), Ok(Command::Serve(..))));
     }
 }

@@ -2,35 +2,32 @@
 
 use std::sync::{Arc, PoisonError};
 
-use strongroom_device_api::bridge::{Pool, PoolOptions};
-use strongroom_device_api::limits::{check_random, check_unwrap, check_wrap};
-use strongroom_device_api::{DeviceError, Identity, KeyDevice, KeyId, Wrapped};
-use strongroom_types::{BoxFuture, Secret};
+use strongroom_device_api::bridge::{PoolOptions, PooledDevice, Worker};
+use strongroom_device_api::{DeviceError, Identity, KeyId, Wrapped};
+use strongroom_types::Secret;
 
 use crate::error::{Failure, sort};
 use crate::session::Module;
 use crate::{mechanism, object};
 
-/// A token, as a [`KeyDevice`].
-pub(crate) struct HsmDevice(Pool<Worker>);
-
 /// What a thread owns: its place.
-struct Worker {
+pub(crate) struct Seated {
     module: Arc<Module>,
     number: usize,
 }
 
-impl HsmDevice {
-    /// Starts the threads.
-    pub(crate) fn start(module: Arc<Module>, options: PoolOptions) -> std::io::Result<Self> {
-        let worker = |number| Worker { module: Arc::clone(&module), number };
-        let workers = (0..module.sessions()).map(worker).collect();
-        Pool::start(options, workers).map(Self)
-    }
+/// Starts the threads.
+pub(crate) fn start(module: &Arc<Module>, options: PoolOptions) -> std::io::Result<PooledDevice<Seated>> {
+    let seated = |number| Seated { module: Arc::clone(module), number };
+    PooledDevice::start(options, (0..module.sessions()).map(seated).collect())
 }
 
-impl Worker {
-    fn health(&self) -> Result<(), DeviceError> {
+impl Worker for Seated {
+    fn identity(&mut self) -> Result<Identity, DeviceError> {
+        self.module.identity()
+    }
+
+    fn health(&mut self) -> Result<(), DeviceError> {
         self.module.run(self.number, |seat| match seat.known_key() {
             // The only sign that every module gives when its token is gone.
             Some(key) => mechanism::probe(&seat.session, key),
@@ -38,7 +35,7 @@ impl Worker {
         })
     }
 
-    fn random(&self, count: usize) -> Result<Secret, DeviceError> {
+    fn random(&mut self, count: usize) -> Result<Secret, DeviceError> {
         self.module.run(self.number, |seat| {
             let mut random = vec![0; count];
             seat.session.generate_random_slice(&mut random).map_err(|cause| sort("random", cause))?;
@@ -47,7 +44,7 @@ impl Worker {
     }
 
     /// A token that is lost can look empty; [`Module::attempt`] sees to it that "no such key" can be believed.
-    fn ensure_key(&self, id: &KeyId) -> Result<(), DeviceError> {
+    fn ensure_key(&mut self, id: &KeyId) -> Result<(), DeviceError> {
         let _making = self.module.making.lock().unwrap_or_else(PoisonError::into_inner);
         match self.module.attempt(self.number, |seat| seat.key(id)) {
             Ok(_) => return Ok(()),
@@ -62,64 +59,18 @@ impl Worker {
             }
         })
     }
-}
 
-impl KeyDevice for HsmDevice {
-    fn identity(&self) -> BoxFuture<'_, Result<Identity, DeviceError>> {
-        Box::pin(self.0.run(|worker| worker.module.identity()))
-    }
-
-    fn health(&self) -> BoxFuture<'_, Result<(), DeviceError>> {
-        Box::pin(self.0.run(|worker| worker.health()))
-    }
-
-    fn random(&self, count: usize) -> BoxFuture<'_, Result<Secret, DeviceError>> {
-        Box::pin(async move {
-            check_random(count)?;
-            self.0.run(move |worker| worker.random(count)).await
+    fn wrap(&mut self, id: &KeyId, aad: &[u8], plain: &Secret) -> Result<Wrapped, DeviceError> {
+        self.module.run(self.number, |seat| {
+            let key = seat.key(id)?;
+            mechanism::wrap(&seat.session, key, id, aad, plain)
         })
     }
 
-    fn ensure_key<'a>(&'a self, id: &'a KeyId) -> BoxFuture<'a, Result<(), DeviceError>> {
-        let id = id.clone();
-        Box::pin(self.0.run(move |worker| worker.ensure_key(&id)))
-    }
-
-    fn wrap<'a>(
-        &'a self,
-        id: &'a KeyId,
-        aad: &'a [u8],
-        plain: &'a Secret,
-    ) -> BoxFuture<'a, Result<Wrapped, DeviceError>> {
-        Box::pin(async move {
-            check_wrap(plain.len(), aad.len())?;
-            let (id, aad, plain) = (id.clone(), aad.to_vec(), Secret::copy_of(plain.expose()));
-            let work = move |worker: &mut Worker| {
-                worker.module.run(worker.number, |seat| {
-                    let key = seat.key(&id)?;
-                    mechanism::wrap(&seat.session, key, &id, &aad, &plain)
-                })
-            };
-            self.0.run(work).await
-        })
-    }
-
-    fn unwrap<'a>(
-        &'a self,
-        id: &'a KeyId,
-        aad: &'a [u8],
-        wrapped: &'a Wrapped,
-    ) -> BoxFuture<'a, Result<Secret, DeviceError>> {
-        Box::pin(async move {
-            check_unwrap(wrapped, aad.len())?;
-            let (id, aad, wrapped) = (id.clone(), aad.to_vec(), wrapped.clone());
-            let work = move |worker: &mut Worker| {
-                worker.module.run(worker.number, |seat| {
-                    let key = seat.key(&id)?;
-                    mechanism::unwrap(&seat.session, key, &id, &aad, &wrapped)
-                })
-            };
-            self.0.run(work).await
+    fn unwrap(&mut self, id: &KeyId, aad: &[u8], wrapped: &Wrapped) -> Result<Secret, DeviceError> {
+        self.module.run(self.number, |seat| {
+            let key = seat.key(id)?;
+            mechanism::unwrap(&seat.session, key, id, aad, wrapped)
         })
     }
 }

@@ -23,68 +23,41 @@ mod object;
 mod pin;
 mod session;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use strongroom_device_api::bridge::flags::FlagError;
-use strongroom_device_api::bridge::{harden, say, stop_on_signals};
-use strongroom_device_api::{KeyDevice, server};
+use strongroom_device_api::bridge::{Serving, exit_code, serve, show_help};
 
 use config::{Command, Config};
-use device::HsmDevice;
 use session::Module;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match config::read(&args) {
-        Ok(Command::Help) => {
-            // Nobody reads it if stdout is closed.
-            let _ = std::io::stdout().write_all(config::help().as_bytes());
+    exit_code(config::read(&args).and_then(|command| match command {
+        Command::Help => {
+            show_help(&config::help());
             Ok(())
         }
-        Ok(Command::ClearLatch(latch)) => latch.clear_by_operator(),
-        Ok(Command::Serve(config)) => serve(*config),
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&error.to_string());
-            ExitCode::from(2)
-        }
-    }
+        Command::ClearLatch(latch) => latch.clear_by_operator(),
+        Command::Serve(config, serving) => serve_module(*config, serving),
+    }))
 }
 
-/// Until SIGTERM.
-fn serve(config: Config) -> Result<(), FlagError> {
-    harden().map_err(|cause| FlagError(format!("this process cannot be hardened: {cause}")))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|cause| FlagError(format!("no runtime: {cause}")))?;
-    let Config { socket, server, pool, .. } = &config;
-    let (socket, server, pool) = (socket.clone(), server.clone(), *pool);
-    let module = Arc::new(Module::load(config)?);
-    let device = HsmDevice::start(Arc::clone(&module), pool)
-        .map_err(|cause| FlagError(format!("threads cannot be started: {cause}")))?;
-    let device = Arc::new(device);
-    runtime.block_on(async {
-        let stop =
-            stop_on_signals().map_err(|cause| FlagError(format!("signals cannot be caught: {cause}")))?;
-        // Its first opening; a device that is missing is reported, and looked for again at each call.
-        if let Ok(identity) = device.identity().await {
-            say(&format!("token {} ({}) is open", identity.serial, identity.model));
-        }
-        let listener = socket
-            .listen()
-            .map_err(|cause| FlagError(format!("--socket {}: {cause}", socket.path.display())))?;
-        say(&format!("ready on {}", socket.path.display()));
-        server::serve(listener, server, Arc::clone(&device) as Arc<dyn KeyDevice>, stop).await;
-        socket.remove();
-        Ok(())
-    })?;
-    module.close();
+/// Until SIGTERM; then the module is closed.
+fn serve_module(config: Config, serving: Serving) -> Result<(), FlagError> {
+    let mut loaded = None;
+    serve(
+        serving,
+        |pool| {
+            let module = loaded.insert(Arc::new(Module::load(config)?));
+            device::start(module, pool)
+                .map_err(|cause| FlagError(format!("threads cannot be started: {cause}")))
+        },
+        |identity| format!("token {} ({}) is open", identity.serial, identity.model),
+    )?;
+    if let Some(module) = loaded {
+        module.close();
+    }
     Ok(())
 }

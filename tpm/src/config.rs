@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
+use strongroom_device_api::bridge::Serving;
 use strongroom_device_api::bridge::flags::{COMMON, COMMON_HELP, FlagError, Flags, Takes};
-use strongroom_device_api::bridge::{PoolOptions, SocketPlace};
-use strongroom_device_api::server::ServerOptions;
 use tss_esapi::tcti_ldr::TctiNameConf;
 
 use crate::enrolment::Enrolment;
@@ -20,9 +19,7 @@ pub(crate) enum Command {
 /// How to serve.
 pub(crate) struct Config {
     pub(crate) tpm: TpmWish,
-    pub(crate) socket: SocketPlace,
-    pub(crate) server: ServerOptions,
-    pub(crate) pool: PoolOptions,
+    pub(crate) serving: Serving,
 }
 
 /// Which TPM, and what new secrets are bound to.
@@ -84,15 +81,8 @@ pub(crate) fn read(args: &[String]) -> Result<Command, FlagError> {
     if !enrolment.folder().is_dir() {
         return Err(FlagError(format!("--state {}: there is no such folder", enrolment.folder().display())));
     }
-    let mut server = ServerOptions::new(flags.peer()?);
-    // What waits for the thread waits at the server, which knows then that it has not been done.
-    server.concurrency = 1;
-    Ok(Command::Serve(Box::new(Config {
-        tpm: TpmWish { tcti, simulator, enrolment, pcrs },
-        socket: flags.socket()?,
-        server,
-        pool: PoolOptions { queue: QUEUE, hang_limit: flags.hang_limit()? },
-    })))
+    let serving = flags.serving(1, QUEUE)?;
+    Ok(Command::Serve(Box::new(Config { tpm: TpmWish { tcti, simulator, enrolment, pcrs }, serving })))
 }
 
 #[cfg(test)]

@@ -20,36 +20,24 @@ mod seal;
 mod session;
 mod simulator;
 
-use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use strongroom_device_api::bridge::flags::FlagError;
-use strongroom_device_api::bridge::{harden, say, stop_on_signals};
-use strongroom_device_api::{KeyDevice, server};
+use strongroom_device_api::bridge::{PooledDevice, exit_code, serve, show_help};
 
 use config::{Command, Config};
-use device::TpmDevice;
+use session::Connection;
 
 fn main() -> ExitCode {
     silence_tss();
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match config::read(&args) {
-        Ok(Command::Help) => {
-            // Nobody reads it if stdout is closed.
-            let _ = std::io::stdout().write_all(config::help().as_bytes());
+    exit_code(config::read(&args).and_then(|command| match command {
+        Command::Help => {
+            show_help(&config::help());
             Ok(())
         }
-        Ok(Command::Serve(config)) => serve(*config),
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&error.to_string());
-            ExitCode::from(2)
-        }
-    }
+        Command::Serve(config) => serve_tpm(*config),
+    }))
 }
 
 /// The library writes to stderr as its environment says: at its chattiest, what it sends. Nobody may turn that on.
@@ -63,30 +51,13 @@ fn silence_tss() {
 }
 
 /// Until SIGTERM.
-fn serve(config: Config) -> Result<(), FlagError> {
-    harden().map_err(|cause| FlagError(format!("this process cannot be hardened: {cause}")))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|cause| FlagError(format!("no runtime: {cause}")))?;
-    let Config { tpm, socket, server, pool } = config;
-    let device = TpmDevice::start(tpm, pool)
-        .map_err(|cause| FlagError(format!("threads cannot be started: {cause}")))?;
-    let device = Arc::new(device);
-    runtime.block_on(async {
-        let stop =
-            stop_on_signals().map_err(|cause| FlagError(format!("signals cannot be caught: {cause}")))?;
-        // Its first opening; a TPM that is missing is reported, and looked for again at each call.
-        if let Ok(identity) = device.identity().await {
-            say(&format!("TPM {} with the primary key {} is open", identity.model, identity.serial));
-        }
-        let listener = socket
-            .listen()
-            .map_err(|cause| FlagError(format!("--socket {}: {cause}", socket.path.display())))?;
-        say(&format!("ready on {}", socket.path.display()));
-        server::serve(listener, server, Arc::clone(&device) as Arc<dyn KeyDevice>, stop).await;
-        socket.remove();
-        Ok(())
+fn serve_tpm(config: Config) -> Result<(), FlagError> {
+    let Config { tpm, serving } = config;
+    let start = |pool| {
+        PooledDevice::start(pool, vec![Connection::new(tpm)])
+            .map_err(|cause| FlagError(format!("threads cannot be started: {cause}")))
+    };
+    serve(serving, start, |identity| {
+        format!("TPM {} with the primary key {} is open", identity.model, identity.serial)
     })
 }

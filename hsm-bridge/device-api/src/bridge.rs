@@ -1,7 +1,9 @@
-//! What both bridges do alike as processes: say, harden, listen, stop, and keep a device's threads.
+//! What both bridges do alike: read flags, harden, listen, stop, and offer a device whose threads they keep.
 
+mod device;
 pub mod flags;
 mod pool;
+mod process;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,9 @@ use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+pub use device::{PooledDevice, Worker};
 pub use pool::{Pool, PoolOptions};
+pub use process::{Serving, exit_code, serve, show_help};
 
 /// A line on stderr, with the program's name before it. Never a secret.
 pub fn say(line: &str) {
