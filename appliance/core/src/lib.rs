@@ -5,6 +5,7 @@
 //! | `pipeline` | the path of every request, on one screen |
 //! | `stage` | its checks: each makes the type that the next one takes |
 //! | `perform`, `commit` | the handler's run, and the one batch that comes of it |
+//! | `finish` | work that is brought to its end although its client has gone |
 //! | `audit_trail`, `outbox` | the two lines of each request, and the row that outlives a power cut |
 //! | `lifecycle` | uninitialised, sealed, active: init, unseal, seal |
 //! | `always` | the few paths that are answered in every state |
