@@ -35,22 +35,32 @@ pub struct Write {
     pub value: Option<Secret>,
     /// The precondition.
     pub expect: Expect,
+    /// See [`Write::frees`].
+    pub frees: bool,
 }
 
 impl Write {
     /// A put without precondition.
     pub fn put(name: Name, value: impl Into<Secret>) -> Self {
-        Self { name, due: None, value: Some(value.into()), expect: Expect::Any }
+        Self { name, due: None, value: Some(value.into()), expect: Expect::Any, frees: false }
     }
 
     /// A delete without precondition.
     pub fn delete(name: Name) -> Self {
-        Self { name, due: None, value: None, expect: Expect::Any }
+        Self { name, due: None, value: None, expect: Expect::Any, frees: true }
     }
 
     /// The same, but of the record that is ordered under `minute`: see [`Reader::due`].
     pub fn due(mut self, minute: Minute) -> Self {
         self.due = Some(minute);
+        self
+    }
+
+    /// The same, but it takes something away, though by writing: a mark that something has ended, or a record with less
+    /// in it than before. A batch of nothing else is committed on a full disk, too: see [`Batch::frees`]. A delete
+    /// always is one of these.
+    pub fn frees(mut self) -> Self {
+        self.frees = true;
         self
     }
 

@@ -33,10 +33,14 @@ pub async fn commit(
     let Outcome { answer, mut writes, sealed, after, snapshot } = outcome;
     bill.pay(active, &snapshot, &mut writes)?;
     drop(snapshot);
+    let frees = sealed.is_empty() && writes.iter().all(|(_, write)| write.frees);
     if !writes.is_empty() || !sealed.is_empty() {
         let mut batch = sealed;
         for (view, write) in &writes {
             view.seal(write, &mut batch).map_err(fault::barrier)?;
+        }
+        if frees {
+            batch.frees();
         }
         match durable(active, batch, audited).await {
             Ok(()) => {}
@@ -62,8 +66,9 @@ impl From<Refusal> for StoreOrRefusal {
 
 /// Commits `batch` with its audit row and, now and then, the time.
 ///
-/// When space runs out, what only takes away is still committed. Its audit row would add something, so the log
-/// itself is synced first instead: either way no effect is without its line.
+/// When space runs out, what only takes away is still committed: from the reserve, with its audit row, which is gone again
+/// after the log's sync. When that is used up too, deletes are committed without the row, after the log itself has been
+/// synced: either way no effect is without its line.
 async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(), StoreOrRefusal> {
     let spare = batch.only_deletes().then(|| batch.clone());
     let mut batch = batch;

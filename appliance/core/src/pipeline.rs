@@ -15,7 +15,7 @@ use strongroom_types::{Received, Refusal, Reply, Request};
 use crate::active::Active;
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
-use crate::perform::{perform, turn};
+use crate::perform::{Outcome, perform, turn};
 use crate::stage::{Admitted, Authorized, Bill, admit, authenticate, authorize, charge, read, route};
 use crate::{Core, Finish, always, fault};
 
@@ -70,5 +70,9 @@ async fn effect(
             Committed::Conflict => {}
         }
     }
-    Err(fault::store(strongroom_store::StoreError::Conflict))
+    let crowded = fault::store(strongroom_store::StoreError::Conflict);
+    match commit(active, Outcome::refused(crowded.clone(), active.snapshot()?), bill, audited).await? {
+        Committed::Done(answer) => answer,
+        Committed::Conflict => Err(crowded),
+    }
 }

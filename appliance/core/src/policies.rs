@@ -2,6 +2,9 @@
 //!
 //! A policy is one record in the system's view, `["policy", name]`, JSON. All are parsed at unseal; the access
 //! list for a set of policies is compiled at its first use and kept until a policy changes.
+//!
+//! One that cannot be parsed, because an older version took what this one refuses, denies everything to whoever holds
+//! it: what it was to forbid is not known. It is listed and can be read, replaced and removed as any other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -51,7 +54,8 @@ pub struct Policies {
 }
 
 struct Loaded {
-    parsed: BTreeMap<String, Arc<Policy>>,
+    /// `None` for one that cannot be parsed.
+    parsed: BTreeMap<String, Option<Arc<Policy>>>,
     compiled: ArcSwap<HashMap<Vec<String>, Arc<Acl>>>,
 }
 
@@ -77,8 +81,10 @@ impl Policies {
         let acl = Arc::new(if names.iter().any(|name| name == ROOT) {
             Acl::root()
         } else {
-            let found: Vec<_> = names.iter().filter_map(|name| state.parsed.get(name).cloned()).collect();
-            Acl::compile(&found)
+            let found: Option<Vec<_>> =
+                names.iter().filter_map(|name| state.parsed.get(name).cloned()).collect();
+            // An access list of no policies allows nothing.
+            Acl::compile(&found.unwrap_or_default())
         });
         state.compiled.rcu(|known| {
             let mut more = if known.len() < MAX_COMPILED { HashMap::clone(known) } else { HashMap::new() };
@@ -109,12 +115,17 @@ impl Loaded {
         let mut parsed = BTreeMap::new();
         for name in system.list(&name_of_all()?, None, None).map_err(barrier)? {
             let Some(record) = record(system, &name)? else { continue };
-            let policy = Policy::parse(&name, &record.text).map_err(damaged)?;
-            parsed.insert(name, Arc::new(policy));
+            let policy = Policy::parse(&name, &record.text);
+            if let Err(cause) = &policy {
+                crate::log::error(format_args!(
+                    "the policy \"{name}\" cannot be used, and whoever holds it may do nothing until it is mended: {cause}"
+                ));
+            }
+            parsed.insert(name, policy.ok().map(Arc::new));
         }
         // Not stored: nobody can change it.
         let wrapping = Policy::parse(RESPONSE_WRAPPING, RESPONSE_WRAPPING_TEXT).map_err(damaged)?;
-        parsed.insert(RESPONSE_WRAPPING.to_owned(), Arc::new(wrapping));
+        parsed.insert(RESPONSE_WRAPPING.to_owned(), Some(Arc::new(wrapping)));
         Ok(Self { parsed, compiled: ArcSwap::default() })
     }
 }

@@ -8,11 +8,20 @@ use std::sync::Arc;
 use strongroom_barrier::{Name, View, Write};
 use strongroom_store::Snapshot;
 use strongroom_types::Refusal;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::active::Active;
 use crate::fault::{barrier, damaged};
 use crate::perform::{After, Work};
 use crate::tokens::{Known, Revoked};
+
+/// Runs what reads much beside the threads that answer requests; as it is where there are no others.
+pub fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
 
 /// Records of cubbyholes removed by one batch.
 const MAX_RECORDS: usize = 5_000;
@@ -30,7 +39,7 @@ pub struct Slice {
 impl Active {
     /// Ends `known`, its descendants, and all that was in their cubbyholes.
     pub fn revoke(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
-        let slice = self.end_slice(snapshot, &known.key)?;
+        let slice = aside(|| self.end_slice(snapshot, &known.key))?;
         if slice.whole {
             return Ok(Work::done(slice.writes));
         }
@@ -40,11 +49,13 @@ impl Active {
 
     /// Ends `known` and empties its cubbyhole; its children become orphans.
     pub fn revoke_alone(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
-        let Revoked { writes, keys, .. } =
-            self.tokens.revoke_alone(&self.tokens.view.at(snapshot.clone()), known)?;
-        let mut writes = self.of_tokens(writes);
-        writes.extend(self.cubbyholes_of(snapshot, &keys, usize::MAX)?);
-        Ok(Work::done(writes))
+        aside(|| {
+            let Revoked { writes, keys, .. } =
+                self.tokens.revoke_alone(&self.tokens.view.at(snapshot.clone()), known)?;
+            let mut writes = self.of_tokens(writes);
+            writes.extend(self.cubbyholes_of(snapshot, &keys, usize::MAX)?);
+            Ok(Work::done(writes))
+        })
     }
 
     /// A slice of the end of the token with this key.

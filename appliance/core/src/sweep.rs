@@ -17,6 +17,7 @@ use crate::active::Active;
 use crate::fault::{self, barrier, damaged};
 use crate::log;
 use crate::perform::After;
+use crate::revocation::aside;
 use crate::sys::rotate::Automatic;
 use crate::tokens::TokenRecord;
 
@@ -70,6 +71,29 @@ pub async fn sweep(active: &Arc<Active>) -> Result<Swept, Refusal> {
 async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
     // As whoever revokes: no child is born meanwhile.
     let _family = active.tokens.family.write().await;
+    let Expired { ends, removed, swept } = aside(|| next_expired(active))?;
+    if commit(active, ends.iter().flatten()).await? == Settled::Conflict {
+        // One of them was used or renewed at this very moment: it must not keep the others.
+        for end in &ends {
+            commit(active, end.iter()).await?;
+        }
+    }
+    if removed > 0 {
+        log::info(format_args!("{removed} tokens had ended and are removed"));
+    }
+    Ok(swept)
+}
+
+/// What a slice removes.
+struct Expired {
+    /// For each token that was due.
+    ends: Vec<Vec<(View, Write)>>,
+    /// How many tokens these are.
+    removed: usize,
+    swept: Swept,
+}
+
+fn next_expired(active: &Active) -> Result<Expired, Refusal> {
     let snapshot = active.snapshot()?;
     let now = active.now();
     let reader = active.tokens.view.at(snapshot.clone());
@@ -96,16 +120,7 @@ async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
             break;
         }
     }
-    if commit(active, ends.iter().flatten()).await? == Settled::Conflict {
-        // One of them was used or renewed at this very moment: it must not keep the others.
-        for end in &ends {
-            commit(active, end.iter()).await?;
-        }
-    }
-    if removed > 0 {
-        log::info(format_args!("{removed} tokens had ended and are removed"));
-    }
-    Ok(swept)
+    Ok(Expired { ends, removed, swept })
 }
 
 #[derive(PartialEq, Eq)]
@@ -146,13 +161,18 @@ async fn rotate_if_due(active: &Arc<Active>) -> Result<(), Refusal> {
     }
     let mut batch = Batch::default();
     let rotation = active.barrier.rotate(&*snapshot, now, &mut batch).map_err(barrier)?;
-    active.store.commit(batch).await.map_err(fault::store)?;
+    match active.store.commit(batch).await {
+        Ok(_) => {}
+        // Later: a full disk is what the sweep is needed for.
+        Err(StoreError::NoSpace) => return Ok(()),
+        Err(cause) => return Err(fault::store(cause)),
+    }
     active.follow(vec![After::Rotated(rotation)])
 }
 
 /// The mark of a mount whose records are to go.
 pub fn doomed(id: MountId, now: Timestamp) -> Result<Write, Refusal> {
-    Ok(Write::put(mark(&id.to_string())?, now.nanos().to_be_bytes().to_vec()))
+    Ok(Write::put(mark(&id.to_string())?, now.nanos().to_be_bytes().to_vec()).frees())
 }
 
 async fn doomed_mounts(active: &Arc<Active>) -> Result<Swept, Refusal> {

@@ -351,7 +351,8 @@ fn read(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
 }
 
 fn write(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
-    Ok(Outcome::done(vec![Write::put(at(cx, call)?, record::encode(1, &call.fields)?)]))
+    let object = record::encode(1, &call.fields)?;
+    Ok(Outcome::done(vec![record::replace(cx, call, at(cx, call)?, object)?]))
 }
 
 fn count(cx: &Cx, _: &Call) -> Result<Outcome, Refusal> {

@@ -4,8 +4,10 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use strongroom_barrier::{Entry, Name};
-use strongroom_types::{Refusal, Secret};
+use strongroom_barrier::{Entry, Name, Write};
+use strongroom_types::{Operation, Refusal, Secret};
+
+use crate::{Call, Cx};
 
 /// The name `prefix`, then the segments of the canonical path `path`. One that is too long to be stored is the
 /// client's mistake.
@@ -36,6 +38,14 @@ pub fn decode<T: DeserializeOwned>(shape: u8, entry: &Entry) -> Result<T, Refusa
         ))),
         None => Err(Refusal::fault("a record is empty")),
     }
+}
+
+/// Puts `value` at `name`, whatever is there; but what was asked for as a create replaces nothing: if something has come
+/// there meanwhile, the request is checked once more, as an update.
+pub fn replace(cx: &Cx, call: &Call, name: Name, value: Secret) -> Result<Write, Refusal> {
+    let makes = call.operation == Operation::Create && cx.get(&name)?.is_none();
+    let write = Write::put(name, value);
+    Ok(if makes { write.if_unchanged(None) } else { write })
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! Requests against a whole appliance in memory. Ids in the names are those of the classes of flaws in SECURITY.md.
 
 mod audit;
+mod full_disk;
 mod lifecycle;
+mod lifetimes;
 mod logins;
 mod mounts;
+mod policies;
+mod races;
 mod requests;
 mod sweep;
 mod token_kinds;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use strongroom_barrier::Name;
+use strongroom_store::MemoryStore;
+use strongroom_store::faulty::{FaultyStore, Plan};
 use strongroom_types::id::NamespaceId;
 
 use crate::active::Active;
@@ -11,14 +13,14 @@ use crate::lifecycle::State;
 use crate::sweep::{Swept, sweep};
 use crate::testing::Rig;
 
-fn active(rig: &Rig) -> Arc<Active> {
+pub fn active(rig: &Rig) -> Arc<Active> {
     match &*rig.core.state() {
         State::Active(active) => active.clone(),
         _ => panic!("sealed"),
     }
 }
 
-async fn sweep_all(active: &Arc<Active>) -> usize {
+pub async fn sweep_all(active: &Arc<Active>) -> usize {
     let mut slices = 1;
     while sweep(active).await.unwrap() == Swept::Some {
         slices += 1;
@@ -28,7 +30,7 @@ async fn sweep_all(active: &Arc<Active>) -> usize {
 }
 
 /// How many records there are in a view.
-fn records(active: &Active, view: &strongroom_barrier::View) -> usize {
+pub fn records(active: &Active, view: &strongroom_barrier::View) -> usize {
     let mut count = 0;
     let root = Name::new(Vec::<String>::new()).unwrap();
     let reader = view.at(active.snapshot().unwrap());
@@ -87,7 +89,7 @@ async fn a_large_family_ends_at_once_and_is_removed_in_slices() {
     for number in 0..1100 {
         // A long chain first, then many children of the last one.
         let made = rig.put("auth/token/create", &last, json!({"ttl": "1h"})).await.unwrap();
-        if number < 300 {
+        if number < 60 {
             last = made["auth"]["client_token"].as_str().unwrap().to_owned();
         }
     }
@@ -97,6 +99,30 @@ async fn a_large_family_ends_at_once_and_is_removed_in_slices() {
     assert!(rig.get("auth/token/lookup-self", &last).await.is_err());
     // The parent was among those before.
     assert!(records(&active, &active.tokens.view) < before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slice_of_a_family_costs_the_same_however_large_the_family_is() {
+    let store = FaultyStore::new(MemoryStore::new(), Plan::default());
+    let rig = Rig::over(store.clone()).await;
+    let active = active(&rig);
+    let mut costs = Vec::new();
+    for children in [600, 2400] {
+        let parent = rig.token(json!({"policies": ["root"], "ttl": "1h"})).await;
+        for _ in 0..children {
+            rig.put("auth/token/create", &parent, json!({"ttl": "1h"})).await.unwrap();
+        }
+        let key = active.tokens.key(&strongroom_types::Secret::copy_of(parent.as_bytes()));
+        let snapshot = active.snapshot().unwrap();
+        let mut left = 0;
+        store.plan(|plan| plan.fail_after = Some(1_000_000));
+        let slice = active.end_slice(&snapshot, &key).unwrap();
+        store.plan(|plan| left = plan.fail_after.take().unwrap());
+        assert!(!slice.whole);
+        assert_eq!(slice.tokens, 500);
+        costs.push(1_000_000 - left);
+    }
+    assert!(costs[1] <= costs[0] + 10, "reads of the store: {costs:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,6 +106,10 @@ fn make(scene: &Scene<'_>, way: Way) -> Result<Work, Refusal> {
         Some(name) => format!("token-{}", sanitised(&name)),
         None => "token".into(),
     };
+    let is_orphan = way.orphan || no_parent;
+    if !is_orphan {
+        scene.active.tokens.check_generation(&reader(scene), &parent.record, scene.now)?;
+    }
     let may_renew = call.get(&RENEWABLE).unwrap_or(true) && role.is_none_or(|role| role.renewable);
     let path = match &way.role {
         Some((name, role)) => role.path(name),
@@ -124,7 +128,7 @@ fn make(scene: &Scene<'_>, way: Way) -> Result<Work, Refusal> {
         period: times.period,
         num_uses,
         renewable: may_renew && times.ttl > 0 && !batch,
-        parent: (!way.orphan && !no_parent).then(|| parent.key.clone()),
+        parent: (!is_orphan).then(|| parent.key.clone()),
         bound_cidrs,
         role: way.role.map(|(name, _)| name).unwrap_or_default(),
         batch,

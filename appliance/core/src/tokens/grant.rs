@@ -1,7 +1,7 @@
 //! The policies that a token may give to its children.
 
 use strongroom_policy::PolicyName;
-use strongroom_policy::builtin::{DEFAULT, RESPONSE_WRAPPING};
+use strongroom_policy::builtin::DEFAULT;
 use strongroom_types::Refusal;
 
 use super::create::{NO_DEFAULT, POLICIES};
@@ -20,11 +20,9 @@ pub(super) fn child_policies(
     let mut wished = Vec::new();
     for wish in call.get(&POLICIES).unwrap_or_default() {
         // Before anything is compared: no spelling of a name passes for another one.
-        let canonical = PolicyName::parse(&wish).map_err(|error| Refusal::bad_request(error.to_string()))?;
+        let canonical = PolicyName::parse(&wish).and_then(|name| name.check_assign().map(|()| name));
+        let canonical = canonical.map_err(|error| Refusal::bad_request(error.to_string()))?;
         wished.push(canonical.as_str().to_owned());
-    }
-    if wished.iter().any(|policy| policy == RESPONSE_WRAPPING) {
-        return Err(Refusal::bad_request("cannot assign policy \"response-wrapping\""));
     }
     let without_default = call.get(&NO_DEFAULT).unwrap_or_default();
     match role.filter(|role| role.speaks_of_policies()) {

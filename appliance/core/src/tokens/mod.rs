@@ -21,6 +21,7 @@
 mod batch;
 mod create;
 mod grant;
+mod lineage;
 mod mint;
 mod recent;
 mod renew;
@@ -198,13 +199,20 @@ impl Tokens {
         }
     }
 
-    /// The token stored under `key`, if it has not expired.
+    /// The token stored under `key`, if neither it nor one of its ancestors has ended.
     pub fn find_by_key(
         &self,
         reader: &Reader,
         key: String,
         now: Timestamp,
     ) -> Result<Option<Arc<Known>>, Refusal> {
+        let Some(known) = self.lasting(reader, key, now)? else { return Ok(None) };
+        // Without a token of its ancestors it is none, whether the sweep has been there or not.
+        Ok(self.ancestors(reader, &known.record, now)?.map(|_| known))
+    }
+
+    /// The token under `key`, if it has not ended by itself; its ancestors are not looked at.
+    fn lasting(&self, reader: &Reader, key: String, now: Timestamp) -> Result<Option<Arc<Known>>, Refusal> {
         let known = match self.recent.get(&key, reader.revision()) {
             Some(known) => known,
             None => {

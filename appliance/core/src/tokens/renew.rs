@@ -69,7 +69,8 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
         (0, 0) => longest - lived,
         (0, explicit) => explicit.min(longest) - lived,
         (_, 0) => longest,
-        (_, explicit) => explicit - lived,
+        // What is set for the token and what the system allows both hold, whatever the period.
+        (_, explicit) => explicit.min(lived + longest) - lived,
     };
     if most <= 0 {
         return Err(Refusal::bad_request("past the max TTL, cannot renew"));

@@ -71,7 +71,7 @@ impl Tokens {
         };
         record.num_uses = record.num_uses.saturating_sub(1);
         let body = serde_json::to_vec(&record).map_err(damaged)?;
-        writes.push((self.view.clone(), Write::put(at, body).if_unchanged(Some(&entry))));
+        writes.push((self.view.clone(), Write::put(at, body).if_unchanged(Some(&entry)).frees()));
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use strongroom_types::{Refusal, Timestamp};
 use super::{Known, TokenRecord, Tokens, name};
 use crate::fault::{barrier, damaged};
 
-/// Tokens removed by one batch.
+/// Tokens removed by one batch. What it costs to find them hangs on this, and not on how large the family is.
 pub const SLICE: usize = 500;
 
 /// What goes when tokens are revoked.
@@ -31,24 +31,25 @@ impl Tokens {
         let record =
             TokenRecord { ended: true, expires: Some(Timestamp::from_secs(0)), ..known.record.clone() };
         let body = serde_json::to_vec(&record).map_err(damaged)?;
-        let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(entry))];
+        let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(entry)).frees()];
         writes.extend(due(&known.key, &known.record)?.map(|(minute, name)| Write::delete(name).due(minute)));
-        writes
-            .extend(due(&known.key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
+        writes.extend(
+            due(&known.key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute).frees()),
+        );
         Ok(writes)
     }
 
     /// Removes `known` alone: its children become orphans.
     pub fn revoke_alone(&self, reader: &Reader, known: &Known) -> Result<Revoked, Refusal> {
         let mut revoked = Revoked::default();
-        for child in self.children(reader, &known.key)? {
+        for child in self.children(reader, &known.key, usize::MAX)? {
             revoked.writes.push(Write::delete(name(&["child", &known.key, &child])?));
             let at = name(&["id", &child])?;
             let Some(entry) = reader.get(&at).map_err(barrier)? else { continue };
             let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
             let record = TokenRecord { parent: None, ..record };
             let body = serde_json::to_vec(&record).map_err(damaged)?;
-            revoked.writes.push(Write::put(at, body).if_unchanged(Some(&entry)));
+            revoked.writes.push(Write::put(at, body).if_unchanged(Some(&entry)).frees());
         }
         self.remove(reader, known.key.clone(), &mut revoked)?;
         Ok(revoked)
@@ -58,15 +59,16 @@ impl Tokens {
     /// still.
     pub fn tree_slice(&self, reader: &Reader, key: &str) -> Result<Revoked, Refusal> {
         let mut revoked = Revoked::default();
-        // From the root down to where we are: each with its children that have not been looked at.
-        let mut path = vec![(key.to_owned(), self.children(reader, key)?)];
+        // From the root down to where we are: each with its children that have not been looked at, or with enough of
+        // them to fill the slice.
+        let mut path = vec![(key.to_owned(), self.children(reader, key, SLICE)?)];
         while let Some((_, children)) = path.last_mut() {
             if revoked.keys.len() >= SLICE {
                 revoked.more = true;
                 break;
             }
             if let Some(child) = children.pop() {
-                let below = self.children(reader, &child)?;
+                let below = self.children(reader, &child, SLICE)?;
                 path.push((child, below));
             } else if let Some((done, _)) = path.pop() {
                 self.remove(reader, done, &mut revoked)?;
@@ -75,8 +77,15 @@ impl Tokens {
         Ok(revoked)
     }
 
-    fn children(&self, reader: &Reader, key: &str) -> Result<Vec<String>, Refusal> {
-        reader.list(&name(&["child", key])?, None, None).map_err(barrier)
+    /// At most `most` children, in no particular order: a list in order would look at all of them.
+    fn children(&self, reader: &Reader, key: &str, most: usize) -> Result<Vec<String>, Refusal> {
+        let mut children = Vec::new();
+        let visit = &mut |below: &[String]| {
+            children.extend(below.first().cloned());
+            children.len() < most
+        };
+        reader.walk(&name(&["child", key])?, visit).map_err(barrier)?;
+        Ok(children)
     }
 
     /// Removes the records of one token; one that is already gone is passed over.

@@ -69,7 +69,8 @@ fn write(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     if call.fields.is_empty() {
         return Err(Refusal::bad_request("missing data fields"));
     }
-    Ok(Outcome::done(vec![Write::put(name(cx, call)?, record::encode(SHAPE, &call.fields)?)]))
+    let object = record::encode(SHAPE, &call.fields)?;
+    Ok(Outcome::done(vec![record::replace(cx, call, name(cx, call)?, object)?]))
 }
 
 fn delete(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {

@@ -57,12 +57,12 @@ fn read(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     Ok(Outcome::reply(Reply::Logical(Box::new(logical))))
 }
 
-fn write(_: &Cx, call: &Call) -> Result<Outcome, Refusal> {
+fn write(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     if call.fields.is_empty() {
         return Err(Refusal::bad_request("missing data fields"));
     }
     let secret = record::encode(SHAPE, &call.fields)?;
-    Ok(Outcome::done(vec![Write::put(name(call.param("path"))?, secret)]))
+    Ok(Outcome::done(vec![record::replace(cx, call, name(call.param("path"))?, secret)?]))
 }
 
 fn delete(_: &Cx, call: &Call) -> Result<Outcome, Refusal> {

@@ -69,6 +69,28 @@ fn numbers_come_back_as_they_were_written() {
     assert!(patched.contains("9007199254740993") && patched.contains("1.0"), "{patched}");
 }
 
+/// What a full disk must not keep anybody from, and what it has to.
+#[test]
+fn deletes_and_destroys_free_and_nothing_else_does() {
+    let mount = mount();
+    put(&mount, "a", json!({"n": 1}));
+    put(&mount, "a", json!({"n": 2}));
+    let frees = |verb, path, body| {
+        let outcome = mount.handle(verb, path, body).unwrap();
+        assert!(!outcome.writes.is_empty(), "{verb} {path}");
+        outcome.writes.iter().all(|write| write.frees)
+    };
+    let versions = Some(r#"{"versions": [1, 2]}"#);
+    assert!(frees("DELETE", "data/a", None));
+    assert!(frees("POST", "delete/a", versions));
+    assert!(frees("POST", "destroy/a", versions));
+    assert!(frees("DELETE", "metadata/a", None));
+    assert!(!frees("POST", "data/a", Some(r#"{"data": {}}"#)));
+    assert!(!frees("POST", "metadata/a", Some(r#"{"max_versions": 1}"#)));
+    mount.delete("data/a").status(204);
+    assert!(!frees("POST", "undelete/a", Some(r#"{"versions": [2]}"#)));
+}
+
 #[test]
 fn a_read_takes_at_most_two_records() {
     let mount = mount();

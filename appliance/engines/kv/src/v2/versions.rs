@@ -14,13 +14,13 @@ pub const FIELDS: &[FieldSpec] = &[VERSIONS.spec()];
 pub(super) fn delete_newest(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let Some(found) = Found::load(cx, call.param("path"))? else { return Ok(Outcome::done(Vec::new())) };
     let newest = found.key.current;
-    change(found, &[newest], |version| mark_deleted(version, cx.now))
+    take_away(found, &[newest], |version| mark_deleted(version, cx.now))
 }
 
 pub(super) fn delete(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let numbers = numbers(call, "No version number provided")?;
     let Some(found) = Found::load(cx, call.param("path"))? else { return Ok(Outcome::done(Vec::new())) };
-    change(found, &numbers, |version| mark_deleted(version, cx.now))
+    take_away(found, &numbers, |version| mark_deleted(version, cx.now))
 }
 
 /// A version that comes back lives as long as a new one.
@@ -44,7 +44,7 @@ pub(super) fn destroy(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let Some(found) = Found::load(cx, path)? else { return Ok(Outcome::done(Vec::new())) };
     let doomed = numbers.iter().filter(|number| found.key.versions.get(number).is_some_and(|v| !v.destroyed));
     let deletes: Vec<Write> = doomed.map(|number| delete_version(path, *number)).collect::<Result<_, _>>()?;
-    let mut outcome = change(found, &numbers, |version| !std::mem::replace(&mut version.destroyed, true))?;
+    let mut outcome = take_away(found, &numbers, |version| !std::mem::replace(&mut version.destroyed, true))?;
     outcome.writes.extend(deletes);
     Ok(outcome)
 }
@@ -64,6 +64,16 @@ fn mark_deleted(version: &mut Version, now: Timestamp) -> bool {
         version.deleted = Some(now);
     }
     changes
+}
+
+/// The same as [`change`], for what a full disk must not keep anybody from.
+fn take_away(
+    found: Found<'_>,
+    numbers: &[u64],
+    from: impl FnMut(&mut Version) -> bool,
+) -> Result<Outcome, Refusal> {
+    let outcome = change(found, numbers, from)?;
+    Ok(Outcome { writes: outcome.writes.into_iter().map(Write::frees).collect(), ..outcome })
 }
 
 /// Changes those of the versions that exist by `to`, which tells whether it has changed anything.

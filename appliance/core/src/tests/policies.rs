@@ -1,0 +1,53 @@
+//! Policies that are stored.
+
+use serde_json::json;
+use strongroom_barrier::Write;
+use strongroom_store::Batch;
+use strongroom_types::error::Kind;
+
+use crate::lifecycle::State;
+use crate::policies::{PolicyRecord, name_of};
+use crate::testing::{Rig, START};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_policy_that_is_none_denies_its_holders_everything_and_nobody_else() {
+    let mut rig = Rig::new().await;
+    rig.mount().await;
+    rig.put("toy/a", &rig.root, json!({"x": 1})).await.unwrap();
+    let text = r#"path "toy/*" { capabilities = ["read"] }"#;
+    for name in ["broken", "good"] {
+        rig.put(&format!("sys/policies/acl/{name}"), &rig.root, json!({ "policy": text })).await.unwrap();
+    }
+    let good = rig.token(json!({"policies": ["good"]})).await;
+    let both = rig.token(json!({"policies": ["good", "broken"]})).await;
+    // As an older version may have stored it, which did not know better.
+    let State::Active(active) = &*rig.core.state() else { panic!("sealed") };
+    let text = r#"path "toy//a" { capabilities = ["deny"] }"#.to_owned();
+    let record = PolicyRecord { text: text.clone(), ..PolicyRecord::first(START) };
+    let mut batch = Batch::default();
+    let write = Write::put(name_of("broken").unwrap(), serde_json::to_vec(&record).unwrap());
+    active.system.seal(&write, &mut batch).unwrap();
+    rig.store.commit(batch).await.unwrap();
+    rig.restart();
+    rig.unseal().await;
+    assert_eq!(rig.get("toy/a", &good).await.unwrap()["data"]["x"], 1);
+    for path in ["toy/a", "auth/token/lookup-self"] {
+        assert_eq!(rig.get(path, &both).await.unwrap_err().0, Kind::Denied, "{path}");
+    }
+    // It is there to be seen and mended.
+    let names = rig.list("sys/policies/acl", &rig.root).await.unwrap()["data"]["keys"].clone();
+    assert!(names.as_array().unwrap().contains(&json!("broken")));
+    assert_eq!(rig.get("sys/policies/acl/broken", &rig.root).await.unwrap()["data"]["policy"], text);
+    rig.put("sys/policies/acl/broken", &rig.root, json!({"policy": r#"path "b" {}"#})).await.unwrap();
+    assert_eq!(rig.get("toy/a", &both).await.unwrap()["data"]["x"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_is_refused_is_not_in_the_log() {
+    let rig = Rig::new().await;
+    let policy = r#"path "s3cret" { capabilities = ["s3cret"] }"#;
+    rig.put("sys/policies/acl/p", &rig.root, json!({ "policy": policy })).await.unwrap_err();
+    let lines = rig.sink.lines();
+    assert!(lines.iter().any(|line| line.contains("failed to parse policy")));
+    assert!(lines.iter().all(|line| !line.contains("s3cret")));
+}

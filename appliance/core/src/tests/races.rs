@@ -1,0 +1,87 @@
+//! Two requests that change the same thing: what the second one may is asked again, and it pays all the same.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use strongroom_store::MemoryStore;
+use strongroom_store::faulty::{FaultyStore, Plan};
+use strongroom_types::Operation;
+use strongroom_types::error::Kind;
+use tokio::task::JoinHandle;
+
+use crate::testing::{Answer, Rig, ask, request};
+
+/// A write that goes on beside the test.
+fn write(rig: &Rig, path: &'static str, token: &str, body: Value) -> JoinHandle<Answer> {
+    let (core, token) = (rig.core.clone(), token.to_owned());
+    tokio::spawn(async move { ask(&core, request(Operation::Update, path, &token, Some(body))).await })
+}
+
+async fn held(store: &Arc<FaultyStore>, count: usize) {
+    for _ in 0..10_000 {
+        if store.held() == count {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("{count} commits do not come");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_only_create_replaces_nothing_that_came_meanwhile() {
+    let store = FaultyStore::new(MemoryStore::new(), Plan::default());
+    let rig = Rig::over(store.clone()).await;
+    rig.mount().await;
+    let creator = rig.allowed(r#"path "toy/*" { capabilities = ["create"] }"#).await;
+    store.plan(|plan| plan.hold = true);
+    let first = write(&rig, "toy/a", &creator, json!({"x": 1}));
+    held(&store, 1).await;
+    let second = write(&rig, "toy/a", &creator, json!({"x": 2}));
+    held(&store, 2).await;
+    store.plan(|plan| plan.hold = false);
+    store.sync().await;
+    first.await.unwrap().unwrap();
+    assert_eq!(second.await.unwrap().unwrap_err().0, Kind::Denied);
+    assert_eq!(rig.get("toy/a", &rig.root).await.unwrap()["data"]["x"], 1);
+
+    // Who may update as well simply comes second.
+    store.plan(|plan| plan.hold = true);
+    let first = write(&rig, "toy/b", &rig.root, json!({"x": 1}));
+    held(&store, 1).await;
+    let second = write(&rig, "toy/b", &rig.root, json!({"x": 2}));
+    held(&store, 2).await;
+    store.plan(|plan| plan.hold = false);
+    store.sync().await;
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+    assert_eq!(rig.get("toy/b", &rig.root).await.unwrap()["data"]["x"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_whoever_is_refused_by_a_race_pays_a_use() {
+    let store = FaultyStore::new(MemoryStore::new(), Plan::default());
+    let rig = Rig::over(store.clone()).await;
+    rig.mount().await;
+    rig.allowed(r#"path "toy/*" { capabilities = ["create", "update"] }"#).await;
+    let limited = rig.token(json!({"policies": ["test"], "num_uses": 5, "ttl": "1h"})).await;
+    let left = async || {
+        let seen = rig.put("auth/token/lookup", &rig.root, json!({ "token": limited })).await.unwrap();
+        seen["data"]["num_uses"].as_i64().unwrap()
+    };
+    // Refused when it is asked again.
+    rig.allowed(r#"path "toy/*" { capabilities = ["create"] }"#).await;
+    store.plan(|plan| plan.hold = true);
+    let first = write(&rig, "toy/a", &rig.root, json!({"x": 1}));
+    held(&store, 1).await;
+    let second = write(&rig, "toy/a", &limited, json!({"x": 2}));
+    held(&store, 2).await;
+    store.plan(|plan| plan.hold = false);
+    store.sync().await;
+    first.await.unwrap().unwrap();
+    assert_eq!(second.await.unwrap().unwrap_err().0, Kind::Denied);
+    assert_eq!(left().await, 4);
+    // Given up, because too many change the same.
+    store.plan(|plan| plan.conflicts = 64);
+    assert_eq!(rig.put("toy/new", &limited, json!({"x": 1})).await.unwrap_err().0, Kind::Unavailable);
+    assert_eq!(left().await, 3);
+}
