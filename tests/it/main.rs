@@ -20,6 +20,7 @@ mod faults;
 mod first_secret;
 mod fuzz;
 mod golden;
+mod run_twice;
 mod scan;
 mod security_md;
 mod threats;

@@ -17,8 +17,8 @@ use super::running::{self, Signals};
 use crate::config::{self, At, Config, Listener, Seal, Storage};
 use crate::{registry, say};
 
-/// Memory for keys: some thousand data keys.
-pub const ARENA: usize = 256 * 1024;
+/// Memory for keys: some ten thousand mounts and terms.
+pub const ARENA: usize = 1024 * 1024;
 /// The exit code of a process that has to end because its store is damaged.
 const POISONED: i32 = 3;
 
