@@ -15,6 +15,15 @@ async fn on_a_full_disk_writes_get_507_and_reads_and_deletes_go_on() {
     client.send("POST", "sys/mounts/kv", Some(&json!({"type": "kv"}))).await.unwrap();
     assert_eq!(client.send("POST", "kv/kept", Some(&json!({"v": "w"}))).await.unwrap().status, 204);
     assert_eq!(client.send("POST", "kv/doomed", Some(&json!({"v": "w"}))).await.unwrap().status, 204);
+    client.send("POST", "sys/mounts/two", Some(&json!({"type": "kv-v2"}))).await.unwrap();
+    for path in ["two/data/deleted", "two/data/destroyed"] {
+        assert_eq!(client.send("POST", path, Some(&json!({"data": {"v": "w"}}))).await.unwrap().status, 200);
+    }
+    let wish = json!({"num_uses": 3, "policies": ["root"]});
+    let limited = client.send("POST", "auth/token/create", Some(&wish)).await.unwrap();
+    let limited = limited.body["auth"]["client_token"].as_str().unwrap().to_owned();
+    let doomed = client.send("POST", "auth/token/create", Some(&json!({"ttl": "1h"}))).await.unwrap();
+    let doomed = json!({"token": doomed.body["auth"]["client_token"]});
     small.fill_but(8 << 20).unwrap();
     // How much is free is asked for now and then, not at each write.
     let end = std::time::Instant::now() + strongroom_tests::process::PATIENCE;
@@ -31,6 +40,17 @@ async fn on_a_full_disk_writes_get_507_and_reads_and_deletes_go_on() {
     assert_eq!(client.send("GET", "kv/kept", None).await.unwrap().status, 200);
     assert_eq!(client.send("DELETE", "kv/doomed", None).await.unwrap().status, 204);
     assert_eq!(client.send("GET", "kv/doomed", None).await.unwrap().status, 404);
+    // What ends something is a delete, too, though it writes that it has ended.
+    assert_eq!(client.send("DELETE", "two/data/deleted", None).await.unwrap().status, 204);
+    assert_eq!(client.send("GET", "two/data/deleted", None).await.unwrap().status, 404);
+    let versions = json!({"versions": [1]});
+    assert_eq!(client.send("POST", "two/destroy/destroyed", Some(&versions)).await.unwrap().status, 204);
+    assert_eq!(client.send("POST", "auth/token/revoke", Some(&doomed)).await.unwrap().status, 204);
+    let mut counted = server.client();
+    counted.token = limited;
+    assert_eq!(counted.send("GET", "kv/kept", None).await.unwrap().status, 200);
+    assert_eq!(client.send("DELETE", "sys/mounts/two", None).await.unwrap().status, 204);
+    assert_eq!(client.send("POST", "kv/more", Some(&json!({"v": "w"}))).await.unwrap().status, 507);
     small.empty().unwrap();
     let end = std::time::Instant::now() + strongroom_tests::process::PATIENCE;
     while client.send("POST", "kv/more", Some(&json!({"v": "w"}))).await.unwrap().status != 204 {

@@ -195,7 +195,7 @@ impl Mount {
         settings: &Settings,
     ) -> Result<Self, Refusal> {
         let (engine, method) = kinds.find(&record).ok_or_else(|| {
-            Refusal::bad_request(format!("plugin not found in the catalog: {}", record.kind))
+            Refusal::bad_request("plugin not found in the catalog: nothing of this type is built in")
         })?;
         let routes = (engine.routes)(&record.options)?;
         Ok(Self { method, ..Self::with(record, engine, routes, barrier, settings) })

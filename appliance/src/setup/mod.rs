@@ -158,7 +158,13 @@ fn renew_certificate(wish: &Wish) -> Result<(), String> {
     }
     let issued = certificate::issue(&[wish.address.ip()], now);
     let Issued { ca, certificate, key } = issued.map_err(|cause| cause.to_string())?;
-    // The certificate last: it is what is looked at.
+    // The certificate goes first and comes last: it is what is looked at, and never stands beside a key that is not its own.
+    let old = std::fs::remove_file(at("server.pem"));
+    if let Err(cause) =
+        old.or_else(|cause| if cause.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(cause) })
+    {
+        return Err(format!("{}: {cause}", at("server.pem").display()));
+    }
     replace(&at("server.key"), key.expose())?;
     replace(&at("ca.pem"), ca.as_bytes())?;
     replace(&at("server.pem"), certificate.as_bytes())
