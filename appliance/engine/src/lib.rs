@@ -20,7 +20,7 @@
 //! KV version 1 (`appliance/engines/kv/src/v1.rs`) is these steps and nothing else.
 //!
 //! 1. A folder `appliance/engines/<name>` with a package `strongroom-engine-<name>` that depends on this crate and on
-//!    `strongroom-types`; its line in the workspace's members.
+//!    `strongroom-types`. The binary's dependency on the folder makes it a member of the workspace.
 //! 2. `pub static ENGINE: Engine`: the kind that `type` of `sys/mounts` names, a sentence of help, and `routes`, which
 //!    checks a mount's options and chooses its table.
 //! 3. The table: a [`Route`] for each path, literal ones first; for each operation an [`Endpoint`] with its fields. A
@@ -30,7 +30,7 @@
 //!    written; a write that depends on what was read says so by [`Write::if_unchanged`], and runs again if it no longer
 //!    holds. How records look is drawn in the crate's documentation and pinned by a file in its tests.
 //! 5. Tests by requests on `testing::Mount`, `testing::conformance::Suite` over the whole, and
-//!    one line in the binary's `registry.rs`.
+//!    one line in the binary's `registry.rs`, below the dependency that cargo asks for.
 
 pub mod auth;
 pub mod cx;
