@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`config`] | the server's configuration |
 //! | [`registry`] | which engines, devices and sinks there are |
+//! | [`routes`] | `strongroom routes`: what is answered to whom |
 //! | [`server`] | `strongroom server`, and its `-dev` |
 //! | [`sandbox`] | what the daemon gives up at start |
 //! | [`supervise`] | `strongroom supervise`: the only code that starts processes |
@@ -15,6 +16,7 @@ mod certificate;
 mod config;
 mod files;
 mod registry;
+mod routes;
 mod sandbox;
 mod say;
 mod server;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first().map(|(verb, rest)| (verb.as_str(), rest)) {
         Some(("server", rest)) => server::main(rest),
+        Some(("routes", rest)) => routes::main(rest),
         Some(("supervise", rest)) => supervise::main(rest),
         Some(("setup", rest)) => setup::main(rest),
         _ => ExitCode::from(strongroom_cli::run(arguments, &mut strongroom_cli::Io::system())),

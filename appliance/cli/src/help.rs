@@ -12,6 +12,7 @@ pub fn overview(table: Table) -> String {
     let servers = [
         ("server", "Start the daemon: -config=FILE, or -dev to try it out in memory"),
         ("supervise", "Start the daemon and its bridges, and again what ends"),
+        ("routes", "List what is answered, and what decides about it; needs no server"),
     ];
     for (name, about) in servers {
         let _ = writeln!(out, "    {name:22} {about}");

@@ -47,6 +47,8 @@ const INIT: &[FieldSpec] = &[
 ];
 const UNSEAL: &[FieldSpec] = &[KEY.spec(), RESET.spec()];
 
+const PUBLIC: &str = "tells nothing secret";
+
 /// What answers.
 #[derive(Clone, Copy)]
 pub enum Which {
@@ -63,27 +65,40 @@ pub const ROUTES: Table<Which> = &[
     route(
         "init",
         "Whether the appliance is initialised, and initialising it.",
+        "a write counts only while nothing is initialised",
         &[
             read("Read whether it is initialised.", Which::Initialised),
             write("Initialise.", INIT, Which::Init),
         ],
     ),
-    route("seal-status", "How far unsealing is.", &[read("Read the seal's status.", Which::SealStatus)]),
+    route(
+        "seal-status",
+        "How far unsealing is.",
+        PUBLIC,
+        &[read("Read the seal's status.", Which::SealStatus)],
+    ),
     route(
         "unseal",
         "Unseals with shares.",
+        "a share of the root key",
         &[write("Give a share, or forget those given.", UNSEAL, Which::Unseal)],
     ),
-    route("health", "How the appliance is, as a status code.", &[read("Read the health.", Which::Health)]),
-    route("leader", "Which node leads; there is one.", &[read("Read the leader.", Which::Leader)]),
+    route(
+        "health",
+        "How the appliance is, as a status code.",
+        PUBLIC,
+        &[read("Read the health.", Which::Health)],
+    ),
+    route("leader", "Which node leads; there is one.", PUBLIC, &[read("Read the leader.", Which::Leader)]),
 ];
 
 const fn route(
     path: &'static str,
     help: &'static str,
+    instead: &'static str,
     endpoints: &'static [Endpoint<Which>],
 ) -> Route<Which> {
-    Route { path, help, endpoints, unauthenticated: true, ..Route::BASE }
+    Route { path, help, instead, endpoints, unauthenticated: true, ..Route::BASE }
 }
 
 const fn read(summary: &'static str, run: Which) -> Endpoint<Which> {

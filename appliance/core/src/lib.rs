@@ -52,6 +52,7 @@ mod tests;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use strongroom_engine::surface::{Entry, of_core};
 use strongroom_types::{Received, Refusal, Reply, Request};
 use tokio::sync::watch;
 
@@ -98,6 +99,14 @@ impl Core {
     pub(crate) fn state(&self) -> Arc<State> {
         self.state.load_full()
     }
+}
+
+/// Every operation of core's own routes: `sys/` and `auth/token/`.
+pub fn surface() -> Vec<Entry> {
+    let mut all = of_core("sys", always::ROUTES);
+    all.extend(sys::TABLES.iter().flat_map(|table| of_core("sys", table)));
+    all.extend(tokens::routes::TABLES.iter().flat_map(|table| of_core("auth/token", table)));
+    all
 }
 
 /// The version that mounts show for their engines: they are built in.

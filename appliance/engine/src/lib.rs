@@ -13,6 +13,7 @@
 //! | [`auth`] | auth methods: engines whose routes log somebody in, and what the token is to be |
 //! | [`record`] | records as JSON behind one byte of shape |
 //! | [`openapi`] | the OpenAPI document, from the tables |
+//! | [`surface`] | every operation of the tables, and what decides whether somebody may |
 //! | `testing` (feature `testing`) | a mount in memory, and the suite that every engine passes |
 //!
 //! # An engine in five steps
@@ -38,6 +39,7 @@ pub mod field;
 pub mod openapi;
 pub mod record;
 pub mod route;
+pub mod surface;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 

@@ -19,6 +19,8 @@ pub struct Route<H: 'static> {
     pub help: &'static str,
     /// Whether a token is not needed.
     pub unauthenticated: bool,
+    /// What stands in for a token where none is needed, in a few words. A login says nothing: its proof does.
+    pub instead: &'static str,
     /// Whether the capability `sudo` is needed beside the operation's own.
     pub sudo: bool,
     /// Whether something is there: tells create from update. Without it every write is an update.
@@ -196,6 +198,7 @@ impl<H> Route<H> {
         params: &[],
         help: "",
         unauthenticated: false,
+        instead: "",
         sudo: false,
         exists: None,
         endpoints: &[],

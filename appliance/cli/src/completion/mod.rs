@@ -13,7 +13,7 @@ use crate::io::Io;
 use crate::verb::{First, Found, Table, Verb, find};
 
 /// The words that begin a server; they are not in the table of verbs.
-const SERVERS: [&str; 2] = ["server", "supervise"];
+const SERVERS: [&str; 3] = ["server", "supervise", "routes"];
 
 /// If a shell asks, answers it.
 pub fn answer(table: Table, io: &mut Io) -> bool {

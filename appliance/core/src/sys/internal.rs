@@ -14,6 +14,7 @@ pub const ROUTES: &[Route<Run>] = &[
         path: "internal/ui/mounts",
         help: "The mounts that the caller may see; without a token those listed for everybody.",
         unauthenticated: true,
+        instead: "shows what the caller may see, and what is listed for everybody",
         endpoints: &[read("List the visible mounts.", mounts)],
         ..Route::BASE
     },
@@ -22,6 +23,7 @@ pub const ROUTES: &[Route<Run>] = &[
         params: &[PATH],
         help: "The mount that a path belongs to: the command line asks it before it builds KV paths.",
         unauthenticated: true,
+        instead: "shows only what the caller may see",
         endpoints: &[read("Read the mount of a path.", mount)],
         ..Route::BASE
     },
@@ -29,6 +31,7 @@ pub const ROUTES: &[Route<Run>] = &[
         path: "internal/specs/openapi",
         help: "This API as an OpenAPI document.",
         unauthenticated: true,
+        instead: "shows core's own routes, and mounts only to those who may see them",
         endpoints: &[read("Read the OpenAPI document.", specs)],
         ..Route::BASE
     },

@@ -42,6 +42,7 @@ pub const ROUTES: &[Route<Run>] = &[
         path: LOOKUP,
         help: "What a wrapping token is for; it is not used up.",
         unauthenticated: true,
+        instead: "the wrapping token, which is not used up",
         endpoints: &[
             update("Look the token up.", BY_TOKEN, Run::Free(lookup)),
             Endpoint {

@@ -1,0 +1,95 @@
+//! What is answered to whom, pinned.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// All that is answered without a token. Each of them is explained in SECURITY.md; more than 12 there may not be.
+const OPEN: &[&str] = &[
+    "/auth/{userpass}/login/{username}",
+    "/sys/health",
+    "/sys/init",
+    "/sys/internal/specs/openapi",
+    "/sys/internal/ui/mounts",
+    "/sys/internal/ui/mounts/{path}",
+    "/sys/leader",
+    "/sys/seal-status",
+    "/sys/unseal",
+    "/sys/wrapping/lookup",
+];
+
+fn given(arguments: &[&str]) -> Result<Option<Wish>, String> {
+    let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+    parse(&arguments, None)
+}
+
+fn paths(entries: &[Entry], wanted: fn(&Entry) -> bool) -> BTreeSet<String> {
+    entries.iter().filter(|entry| wanted(entry)).map(Entry::shown_path).collect()
+}
+
+#[test]
+fn c5_what_needs_no_token_is_pinned_and_nothing_is_without_a_rule() {
+    let all = all();
+    assert!(all.len() > 100, "only {} operations", all.len());
+    let open: Vec<String> = paths(&all, |entry| entry.rule.is_open()).into_iter().collect();
+    assert_eq!(open, OPEN);
+    assert!(open.len() <= 12, "{} routes need no token", open.len());
+    assert_eq!(paths(&all, |entry| entry.rule == Rule::Missing), BTreeSet::new());
+}
+
+#[test]
+fn every_operation_says_what_it_is_for_and_stands_once() {
+    let all = all();
+    let mut seen = BTreeSet::new();
+    for entry in &all {
+        let name = format!("{} {}", entry.method(), entry.shown_path());
+        assert!(!entry.summary.is_empty(), "{name} has no summary");
+        assert!(seen.insert(name.clone()), "{name} is there twice");
+        for field in entry.fields {
+            assert!(!field.help.is_empty(), "{name}: the field {} has no help", field.name);
+        }
+        let named = entry.path.matches('{').count();
+        assert_eq!(named, entry.params.len(), "{name}: its parameters are not all described");
+    }
+}
+
+#[test]
+fn every_engine_and_method_is_shown() {
+    let text = answer(&Wish::default());
+    for path in [
+        "/{kv}/{path}",
+        "/{kv version=2}/data/{path}",
+        "/{cubbyhole}/{path}",
+        "/auth/{userpass}/users",
+        "/auth/token/create",
+        "/sys/seal",
+    ] {
+        assert!(
+            text.lines().any(|line| line.contains(&format!("  {path} "))),
+            "{path} is not shown:\n{text}"
+        );
+    }
+    assert!(
+        text.ends_with(&format!("{} without authentication, 0 without an authorisation rule", OPEN.len()))
+    );
+    assert!(text.contains("policy: update and sudo"));
+}
+
+#[test]
+fn the_lists_are_what_the_flags_ask_for_and_json_is_json() {
+    assert_eq!(given(&[]), Ok(Some(Wish::default())));
+    assert_eq!(given(&["--help"]), Ok(None));
+    let wish = given(&["--unauthenticated", "--format", "json"]).unwrap().unwrap();
+    assert_eq!(wish, Wish { unauthenticated: true, without_rule: false, json: true });
+    let objects: serde_json::Value = serde_json::from_str(&answer(&wish)).unwrap();
+    let objects = objects.as_array().unwrap();
+    assert!(objects.len() >= OPEN.len() && objects.iter().all(|object| object["unauthenticated"] == true));
+    let whole: serde_json::Value =
+        serde_json::from_str(&answer(&Wish { json: true, ..Wish::default() })).unwrap();
+    assert_eq!(whole.as_array().unwrap().len(), all().len());
+    let nothing = answer(&Wish { without_rule: true, ..Wish::default() });
+    assert_eq!(nothing, "0 operations on 0 paths: 0 without authentication, 0 without an authorisation rule");
+    for wrong in [&["-format=xml"][..], &["-format"], &["extra"], &["-unknown"]] {
+        assert!(given(wrong).is_err(), "{wrong:?}");
+    }
+}
