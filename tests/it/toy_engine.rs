@@ -11,7 +11,8 @@ use strongroom_engine::{
 use strongroom_tests::repository;
 
 /// Counts how often each name was asked for.
-pub static ENGINE: Engine = Engine { kind: "counter", help: "Counts.", routes: |_| Ok(ROUTES), retune: None };
+pub static ENGINE: Engine =
+    Engine { kind: "counter", help: "Counts.", routes: |_| Ok(ROUTES), ..Engine::BASE };
 
 const NAME: Param = Param { name: "name", help: "What is counted.", kind: ParamKind::Folded };
 
@@ -28,7 +29,7 @@ fn count(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let seen = cx.get(&name)?;
     let next: u64 = seen.as_ref().map_or(Ok(0), |entry| record::decode(1, entry))? + 1;
     let write = Write::put(name, record::encode(1, &next)?).if_unchanged(seen.as_ref());
-    Ok(Outcome { reply: Reply::data(json!({ "count": next })), writes: vec![write] })
+    Ok(Outcome::new(Reply::data(json!({ "count": next })), vec![write]))
 }
 
 #[test]

@@ -233,12 +233,8 @@ impl Mount {
 }
 
 /// Stands for an engine that this build does not have.
-static MISSING: Engine = Engine {
-    kind: "",
-    help: "The engine of this mount is not part of this build.",
-    routes: |_| Ok(&[]),
-    retune: None,
-};
+static MISSING: Engine =
+    Engine { help: "The engine of this mount is not part of this build.", ..Engine::BASE };
 
 /// What init stores of the mount that every cluster has.
 pub fn cubbyhole(entropy: &dyn Entropy) -> Result<Write, Refusal> {

@@ -209,7 +209,11 @@ async fn run(
                     return logins::admitted(active, request, mount, login, cx.now);
                 }
             };
-            outcome.map(|outcome| of_mount(&mount.view, outcome))
+            let outcome = outcome?;
+            if outcome.lease.is_some() {
+                return Err(Refusal::fault("there is no lease manager yet"));
+            }
+            Ok(of_mount(&mount.view, outcome))
         }
         Target::Help { body, .. } => Ok(Work::reply(Reply::Json { status: 200, body: Value::clone(body) })),
         Target::Nowhere(_) => Err(Refusal::not_found()),

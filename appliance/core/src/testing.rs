@@ -253,12 +253,16 @@ pub async fn ask(core: &Arc<Core>, request: Request<Received>) -> Answer {
 // === engines ===
 
 static TOY: Engine =
-    Engine { kind: "toy", help: "Keeps objects, and counts.", routes: |_| Ok(TOY_ROUTES), retune: None };
-static CUBBYHOLE: Engine =
-    Engine { kind: "cubbyhole", help: "Objects of a token.", routes: |_| Ok(CUBBYHOLE_ROUTES), retune: None };
+    Engine { kind: "toy", help: "Keeps objects, and counts.", routes: |_| Ok(TOY_ROUTES), ..Engine::BASE };
+static CUBBYHOLE: Engine = Engine {
+    kind: "cubbyhole",
+    help: "Objects of a token.",
+    routes: |_| Ok(CUBBYHOLE_ROUTES),
+    ..Engine::BASE
+};
 static ENGINES: &[&Engine] = &[&TOY, &CUBBYHOLE];
 static DOOR: Method = Method {
-    engine: Engine { kind: "door", help: "Opens to a word.", routes: |_| Ok(DOOR_ROUTES), retune: None },
+    engine: Engine { kind: "door", help: "Opens to a word.", routes: |_| Ok(DOOR_ROUTES), ..Engine::BASE },
     renew: |cx, alias| token_of(cx, alias),
 };
 static METHODS: &[&Method] = &[&DOOR];
@@ -360,7 +364,7 @@ fn count(cx: &Cx, _: &Call) -> Result<Outcome, Refusal> {
     let seen = cx.get(&name)?;
     let count: u64 = seen.as_ref().map_or(Ok(0), |entry| record::decode(1, entry))?;
     let write = Write::put(name, record::encode(1, &(count + 1))?).if_unchanged(seen.as_ref());
-    Ok(Outcome { reply: Reply::data(json!({ "count": count + 1 })), writes: vec![write] })
+    Ok(Outcome::new(Reply::data(json!({ "count": count + 1 })), vec![write]))
 }
 
 fn read_count(cx: &Cx, _: &Call) -> Result<Outcome, Refusal> {

@@ -11,6 +11,7 @@
 //! | [`field`] | typed fields of a body or a query: declared once, converted and checked before a handler runs |
 //! | [`cx`] | [`Cx`] and [`Call`]: what a handler is lent, what it is asked |
 //! | [`auth`] | auth methods: engines whose routes log somebody in, and what the token is to be |
+//! | [`lease`] | what is given out for a time: the kinds of an engine's secrets, how each is renewed and taken back |
 //! | [`record`] | records as JSON behind one byte of shape |
 //! | [`openapi`] | the OpenAPI document, from the tables |
 //! | [`surface`] | every operation of the tables, and what decides whether somebody may |
@@ -36,6 +37,7 @@
 pub mod auth;
 pub mod cx;
 pub mod field;
+pub mod lease;
 pub mod openapi;
 pub mod record;
 pub mod route;
@@ -46,6 +48,7 @@ pub mod testing;
 pub use auth::{Login, Method, TokenWish};
 pub use cx::{Call, Caller, Cx, MountInfo, MountOptions};
 pub use field::{Field, FieldSpec, Kind, KvPairs, Seconds};
+pub use lease::{LeaseHandler, LeaseWish, Leased, Renewal, SecretKind};
 pub use route::{Body, Endpoint, Exists, Handler, Outcome, Param, ParamKind, Params, Route, Run, Table};
 
 pub use strongroom_barrier::{Entry, Name, Reader, Write};
@@ -61,6 +64,18 @@ pub struct Engine {
     pub routes: fn(&MountOptions) -> Result<&'static [Route<Handler>], Refusal>,
     /// Called when a mount's options change from the first to the second; its writes are committed with the change.
     pub retune: Option<Retune>,
+    /// The kinds of secrets that it leases: see [`lease`].
+    pub secrets: &'static [SecretKind],
+}
+
+impl Engine {
+    /// An engine without anything; use with struct update syntax.
+    pub const BASE: Self = Self { kind: "", help: "", routes: |_| Ok(&[]), retune: None, secrets: &[] };
+
+    /// The kind of secret with this name.
+    pub fn secret(&self, name: &str) -> Option<&'static SecretKind> {
+        self.secrets.iter().find(|kind| kind.name == name)
+    }
 }
 
 /// See [`Engine::retune`].

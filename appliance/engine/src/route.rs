@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use strongroom_types::{BoxFuture, JsonMap, Operation, Refusal, Reply};
 
-use crate::{Call, Cx, FieldSpec, Login, Write};
+use crate::{Call, Cx, FieldSpec, LeaseWish, Login, Write};
 
 /// One path of a mount and what can be done there. `H` is how its endpoints run: [`Handler`] for engines; core
 /// has one of its own for `sys/`.
@@ -104,17 +104,29 @@ pub struct Outcome {
     pub reply: Reply,
     /// Changes to this mount's records.
     pub writes: Vec<Write>,
+    /// The lease that core makes in the same batch; the answer must be a [`Reply::Logical`] then.
+    pub lease: Option<LeaseWish>,
 }
 
 impl Outcome {
+    /// An answer after `writes`.
+    pub fn new(reply: Reply, writes: Vec<Write>) -> Self {
+        Self { reply, writes, lease: None }
+    }
+
     /// An answer that changes nothing.
     pub fn reply(reply: Reply) -> Self {
-        Self { reply, writes: Vec::new() }
+        Self::new(reply, Vec::new())
     }
 
     /// 204 after `writes`.
     pub fn done(writes: Vec<Write>) -> Self {
-        Self { reply: Reply::Empty, writes }
+        Self::new(Reply::Empty, writes)
+    }
+
+    /// The same, leased: see [`crate::lease`].
+    pub fn leased(self, wish: LeaseWish) -> Self {
+        Self { lease: Some(wish), ..self }
     }
 }
 

@@ -25,7 +25,7 @@ use hash::Hash;
 
 /// The method, for the registry.
 pub static METHOD: Method = Method {
-    engine: Engine { kind: "userpass", help: "People log in by name and password.", routes, retune: None },
+    engine: Engine { kind: "userpass", help: "People log in by name and password.", routes, ..Engine::BASE },
     renew,
 };
 

@@ -35,6 +35,7 @@ impl Suite {
             }
         }
         self.no_body_does_harm(routes);
+        self.what_is_leased_can_be_taken_back();
         self.lists_are_in_order_and_come_in_pages();
     }
 
@@ -73,6 +74,27 @@ impl Suite {
                     }
                 }
             }
+        }
+    }
+
+    /// Each kind of secret has a name of its own, and each lease that `fill` makes is renewed, revoked, and revoked again
+    /// by whoever could not know: that is no error.
+    fn what_is_leased_can_be_taken_back(&self) {
+        let mut names = BTreeSet::new();
+        for kind in self.engine.secrets {
+            assert!(
+                !kind.name.is_empty() && names.insert(kind.name),
+                "a kind of secret has no name of its own"
+            );
+        }
+        let mount = Mount::new(self.engine, self.options);
+        (self.fill)(&mount);
+        for id in mount.leases() {
+            if mount.is_renewable(&id) {
+                mount.renew(&id, 60).status(200);
+            }
+            mount.revoke(&id).status(204);
+            mount.revoke(&id).status(204);
         }
     }
 

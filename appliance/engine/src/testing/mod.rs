@@ -16,6 +16,7 @@
 //! | [`conformance`] | what every engine must pass |
 //! | [`golden`] | plays recorded exchanges on mounts in memory |
 //! | [`answer`] | what a request was answered |
+//! | `leases` | renews and revokes what was leased |
 
 // A failed expectation ends the test: that is what panics are for here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -23,6 +24,7 @@
 pub mod answer;
 pub mod conformance;
 pub mod golden;
+mod leases;
 mod request;
 #[cfg(test)]
 mod tests;
@@ -53,6 +55,7 @@ pub struct Mount {
     clock: ManualClock,
     store: Arc<MemoryStore>,
     view: View,
+    leases: leases::Leases,
 }
 
 impl Mount {
@@ -78,7 +81,15 @@ impl Mount {
         };
         (engine.routes)(&info.options).expect("options that the engine takes");
         let view = View::new(&barrier, NamespaceId::ROOT, id);
-        Self { engine, info: Arc::new(info), caller: Some(caller("root")), clock, store, view }
+        Self {
+            engine,
+            info: Arc::new(info),
+            caller: Some(caller("root")),
+            clock,
+            store,
+            view,
+            leases: Default::default(),
+        }
     }
 
     /// From now on `name` asks, whose token has a cubbyhole of its own; without one, nobody does.
@@ -197,8 +208,9 @@ impl Mount {
         assert_eq!(told(&outcome), told(&again), "{name}: the handler is not a function of what it is lent");
         let answer = match outcome {
             Err(refusal) => return Ok(prepared.refused(name, &refusal)),
-            Ok(outcome) => {
+            Ok(mut outcome) => {
                 let writes = outcome.writes.len();
+                self.lease(prepared.path(), &mut outcome);
                 self.commit(&outcome)?;
                 let answer = prepared.answer(name, outcome.reply);
                 assert!(answer.status < 400 || writes == 0, "{name}: {} with {writes} writes", answer.status);
@@ -211,7 +223,7 @@ impl Mount {
 
 /// All that an outcome says.
 fn told(outcome: &Result<Outcome, Refusal>) -> Vec<String> {
-    let Outcome { reply, writes } = match outcome {
+    let Outcome { reply, writes, lease } = match outcome {
         Err(refusal) => return vec![format!("{:?} {} {:?}", refusal.kind, refusal.message, refusal.data)],
         Ok(outcome) => outcome,
     };
@@ -221,11 +233,13 @@ fn told(outcome: &Result<Outcome, Refusal>) -> Vec<String> {
         Reply::Raw { status, body, .. } => format!("{status} {body:?}"),
         Reply::Logical(logical) => format!("{:?} {:?} {:?}", logical.status, logical.data, logical.warnings),
     };
-    let write = |write: &Write| {
-        let Write { name, value, expect, .. } = write;
-        format!("{name:?} {:?} {expect:?}", value.as_ref().map(Secret::expose))
-    };
-    [reply].into_iter().chain(writes.iter().map(write)).collect()
+    [reply, format!("{lease:?}")].into_iter().chain(writes.iter().map(told_of)).collect()
+}
+
+/// All that a write says.
+fn told_of(write: &Write) -> String {
+    let Write { name, value, expect, .. } = write;
+    format!("{name:?} {:?} {expect:?}", value.as_ref().map(Secret::expose))
 }
 
 fn to_options(options: &[(&str, &str)]) -> MountOptions {

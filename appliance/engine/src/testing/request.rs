@@ -14,6 +14,7 @@ use crate::{Body, Call, Cx, Endpoint, Handler, Outcome, Params, Route};
 pub struct Prepared {
     route: &'static Route<Handler>,
     endpoint: &'static Endpoint<Handler>,
+    path: String,
     operation: Operation,
     params: Params,
     given: JsonMap,
@@ -64,7 +65,23 @@ impl Prepared {
         };
         let mut fields = given.clone();
         convert(endpoint.fields, &mut fields)?;
-        Ok(Self { route, endpoint, operation, params, given, fields, raw: raw.into(), after, limit })
+        Ok(Self {
+            route,
+            endpoint,
+            path: path.as_str().to_owned(),
+            operation,
+            params,
+            given,
+            fields,
+            raw: raw.into(),
+            after,
+            limit,
+        })
+    }
+
+    /// The path below the mount.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Runs the handler; whether the write creates is asked first, where the route can tell.
@@ -89,7 +106,7 @@ impl Prepared {
                 let token = login.token.shown();
                 let data =
                     serde_json::json!({ "alias": login.alias, "metadata": login.metadata, "token": token });
-                Outcome { reply: Reply::data(data), writes: login.writes }
+                Outcome::new(Reply::data(data), login.writes)
             }),
             Handler::Async(run) => block_on(run(cx, &call)),
         }

@@ -55,7 +55,7 @@ fn sound(_: &MountOptions) -> Result<Table<Handler>, Refusal> {
 }
 
 fn run(routes: fn(&MountOptions) -> Result<Table<Handler>, Refusal>) {
-    let engine = Box::leak(Box::new(Engine { kind: "counter", help: "Counts.", routes, retune: None }));
+    let engine = Box::leak(Box::new(Engine { kind: "counter", help: "Counts.", routes, ..Engine::BASE }));
     let fill = |mount: &Mount| {
         for name in ["B", "a", "c", "b"] {
             mount.post(&format!("counter/{name}"), json!({"count": 2})).status(204);
@@ -68,7 +68,7 @@ fn run(routes: fn(&MountOptions) -> Result<Table<Handler>, Refusal>) {
 fn a_sound_engine_passes() {
     run(sound);
     let engine =
-        Box::leak(Box::new(Engine { kind: "counter", help: "Counts.", routes: sound, retune: None }));
+        Box::leak(Box::new(Engine { kind: "counter", help: "Counts.", routes: sound, ..Engine::BASE }));
     let mount = Mount::new(engine, &[]);
     mount.post("counter/A", json!({"count": "2"})).status(204);
     mount.post("counter/a", json!({})).status(204);
@@ -84,7 +84,7 @@ fn a_sound_engine_passes() {
 #[test]
 fn of_two_writers_one_waits_for_the_other() {
     let engine =
-        Box::leak(Box::new(Engine { kind: "counter", help: "Counts.", routes: sound, retune: None }));
+        Box::leak(Box::new(Engine { kind: "counter", help: "Counts.", routes: sound, ..Engine::BASE }));
     let mount = Mount::new(engine, &[]);
     let first = mount.handle("POST", "counter/a", None).unwrap();
     mount.post("counter/a", json!({})).status(204);
@@ -126,7 +126,7 @@ fn moody(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
 
 fn half(_: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let reply = Reply::Raw { status: 404, content_type: "", body: Vec::new() };
-    Ok(Outcome { reply, writes: vec![Write::put(name(call)?, record::encode(1, &1)?)] })
+    Ok(Outcome::new(reply, vec![Write::put(name(call)?, record::encode(1, &1)?)]))
 }
 
 fn jumbled(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {

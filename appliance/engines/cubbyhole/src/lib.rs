@@ -21,7 +21,7 @@ pub static ENGINE: Engine = Engine {
     kind: "cubbyhole",
     help: "Keeps what a token wants to keep for itself; nobody else reads it, and it ends with the token.",
     routes,
-    retune: None,
+    ..Engine::BASE
 };
 
 /// The shape of a record.

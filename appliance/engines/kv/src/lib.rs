@@ -18,6 +18,7 @@ pub static ENGINE: Engine = Engine {
     help: "Keeps secrets as JSON objects at paths; in version 2 with all their versions.",
     routes,
     retune: Some(retune),
+    ..Engine::BASE
 };
 
 fn routes(options: &MountOptions) -> Result<Table<Handler>, Refusal> {

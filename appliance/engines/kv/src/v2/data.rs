@@ -119,7 +119,7 @@ fn add_version(
         .versions
         .get(&found.key.current)
         .map(|new: &Version| found.key.shown_version(found.key.current, new));
-    Ok(Outcome { reply: Reply::data(shown.unwrap_or_default().into()), writes })
+    Ok(Outcome::new(Reply::data(shown.unwrap_or_default().into()), writes))
 }
 
 /// A merge patch (RFC 7396).

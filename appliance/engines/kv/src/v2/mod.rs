@@ -174,7 +174,7 @@ pub(crate) fn upgrade(cx: &Cx) -> Result<Outcome, Refusal> {
     config.upgraded = Some(cx.now);
     let write = Write::put(config::name()?, record::encode(SHAPE, &config)?).if_unchanged(seen.as_ref());
     let reply = Reply::Empty.with_warning("Each secret of this mount is now the first version of itself.");
-    Ok(Outcome { reply, writes: vec![write] })
+    Ok(Outcome::new(reply, vec![write]))
 }
 
 /// 404 with a text that names the command for people; the usual way to get here is a version 1 path.
