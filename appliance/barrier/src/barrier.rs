@@ -208,6 +208,11 @@ impl Barrier {
         }
     }
 
+    /// Whether every key is wiped.
+    pub fn is_sealed(&self) -> bool {
+        self.keyring.load().is_none()
+    }
+
     pub(crate) fn lock_mounts(&self) -> std::sync::MutexGuard<'_, Mounts> {
         self.mounts.lock().unwrap_or_else(PoisonError::into_inner)
     }

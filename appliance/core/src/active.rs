@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::clock::Floored;
 use crate::compute::Compute;
+use crate::effects::Effects;
 use crate::fault::{self, damaged};
 use crate::lifecycle::{ClusterRecord, SealFacts, Switch};
 use crate::mounts::{Kinds, MountTable};
@@ -74,6 +75,8 @@ pub struct Active {
     pub moves: Moves,
     /// Notified when there is something to sweep.
     pub sweep: Notify,
+    /// Commits under way.
+    pub effects: Effects,
     switch: Arc<Switch>,
 }
 
@@ -84,6 +87,7 @@ impl Active {
         barrier: Arc<Barrier>,
         facts: SealFacts,
         switch: Arc<Switch>,
+        effects: Effects,
     ) -> Result<Arc<Self>, Refusal> {
         let view = |id| View::new(&barrier, NamespaceId::ROOT, id);
         let (system, tokens) = (view(SYSTEM), view(TOKENS));
@@ -118,6 +122,7 @@ impl Active {
             moves: Moves::default(),
             sweep: Notify::new(),
             switch,
+            effects,
             system,
             barrier,
         }))

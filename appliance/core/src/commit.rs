@@ -34,7 +34,9 @@ pub async fn commit(
     bill.pay(active, &snapshot, &mut writes)?;
     drop(snapshot);
     let frees = sealed.is_empty() && writes.iter().all(|(_, write)| write.frees);
-    if !writes.is_empty() || !sealed.is_empty() {
+    let changes = !writes.is_empty() || !sealed.is_empty();
+    let _under_way = changes.then(|| active.effects.enter(&active.barrier)).transpose()?;
+    if changes {
         let mut batch = sealed;
         for (view, write) in &writes {
             view.seal(write, &mut batch).map_err(fault::barrier)?;

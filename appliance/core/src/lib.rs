@@ -5,6 +5,7 @@
 //! | `pipeline` | the path of every request, on one screen |
 //! | `stage` | its checks: each makes the type that the next one takes |
 //! | `perform`, `commit` | the handler's run, and the one batch that comes of it |
+//! | `effects` | commits that an unseal waits for |
 //! | `finish` | work that is brought to its end although its client has gone |
 //! | `audit_trail`, `outbox` | the two lines of each request, and the row that outlives a power cut |
 //! | `lifecycle` | uninitialised, sealed, active: init, unseal, seal |
@@ -25,6 +26,7 @@ mod background;
 mod clock;
 mod commit;
 mod compute;
+mod effects;
 mod fault;
 mod finish;
 pub mod json;
@@ -60,6 +62,7 @@ pub use finish::Finish;
 pub use lifecycle::{InitWish, Initialised, StartError};
 pub use settings::{Parts, SealWish, Settings};
 
+use effects::Effects;
 use lifecycle::{State, Switch};
 
 /// The appliance behind the listeners.
@@ -67,6 +70,7 @@ pub struct Core {
     parts: Parts,
     state: ArcSwap<State>,
     switch: Arc<Switch>,
+    effects: Effects,
 }
 
 impl Core {
@@ -74,7 +78,8 @@ impl Core {
     /// [`Core::run`] does that.
     pub fn new(parts: Parts) -> Result<Arc<Self>, StartError> {
         let state = State::at_start(&parts)?;
-        Ok(Arc::new(Self { state: ArcSwap::from_pointee(state), switch: Arc::default(), parts }))
+        let (switch, effects) = Default::default();
+        Ok(Arc::new(Self { state: ArcSwap::from_pointee(state), switch, effects, parts }))
     }
 
     /// Works beside the requests until `stop` is true: unseals by devices, forgets synced audit rows, sweeps.

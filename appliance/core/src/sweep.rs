@@ -15,11 +15,11 @@ use strongroom_types::{Refusal, Timestamp};
 
 use crate::active::Active;
 use crate::fault::{self, barrier, damaged};
-use crate::log;
 use crate::perform::After;
 use crate::revocation::aside;
 use crate::sys::rotate::Automatic;
 use crate::tokens::TokenRecord;
+use crate::{Finish, log};
 
 /// Records looked at by one slice.
 const SLICE: usize = 500;
@@ -154,11 +154,18 @@ fn is_over(reader: &Reader, key: &str, now: Timestamp) -> Result<bool, Refusal> 
 
 /// A new term, if the one in use is old or worn.
 async fn rotate_if_due(active: &Arc<Active>) -> Result<(), Refusal> {
+    // To its end, although the sweep may be dropped: the keyring in memory must follow the stored one.
+    let own = active.clone();
+    Finish::new(async move { rotate_alone(&own).await }).await
+}
+
+async fn rotate_alone(active: &Arc<Active>) -> Result<(), Refusal> {
     let _alone = active.changes.lock().await;
     let (snapshot, now) = (active.snapshot()?, active.now());
     if !Automatic::is_due(&active.system.at(snapshot.clone()), active, now)? {
         return Ok(());
     }
+    let _under_way = active.effects.enter(&active.barrier)?;
     let mut batch = Batch::default();
     let rotation = active.barrier.rotate(&*snapshot, now, &mut batch).map_err(barrier)?;
     match active.store.commit(batch).await {

@@ -29,6 +29,7 @@
 //! | [`share`] | what a custodian is given |
 //! | [`create()`] | makes the root key and every slot; proves each before it is accepted |
 //! | [`unseal`] | one attempt to open a slot, from shares and devices |
+//! | [`round`] | asking the devices meanwhile |
 //! | [`entropy`] | randomness as a parameter |
 //!
 //! A use, from init to unseal:
@@ -62,6 +63,7 @@ mod holder;
 mod keys;
 pub mod model;
 pub mod plan;
+pub mod round;
 pub mod share;
 mod sharing;
 pub mod table;
@@ -79,5 +81,6 @@ pub use error::{PlanError, SealError, ShareError, TableError};
 pub use holder::Devices;
 pub use model::{DeviceHolder, DeviceKind, Group, Holder, Slot, SlotId, SmallestSet, kind, smallest_sets};
 pub use plan::{GroupPlan, HolderPlan, SlotPlan};
+pub use round::Round;
 pub use table::{SlotTable, StoredTable};
 pub use unseal::{Opened, Progress, Unsealing};

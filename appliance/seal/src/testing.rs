@@ -202,6 +202,14 @@ pub(crate) fn made(plan: &[SlotPlan], devices: &MockDevices) -> Created {
     run(create(CLUSTER, plan, devices, &SeededEntropy::new(1))).unwrap()
 }
 
+/// A round of the devices, brought back at once. Returns what stood in the way.
+pub(crate) fn ask_devices(unsealing: &mut Unsealing, devices: &dyn Devices) -> Vec<SealError> {
+    let mut round = unsealing.round();
+    let troubles = run(round.ask(devices));
+    unsealing.take(round);
+    troubles
+}
+
 pub(crate) fn attempt(table: &SlotTable) -> Unsealing {
     Unsealing::new(table, NODE, &SeededEntropy::new(9)).unwrap()
 }

@@ -1,8 +1,8 @@
 //! One attempt to get the root key back, from custodians' shares and from devices.
 //!
 //! Core keeps one [`Unsealing`] while it is sealed: it asks the devices at start and when one of them is back
-//! ([`Unsealing::try_devices`]), offers each share that comes in ([`Unsealing::offer_share`]), and after either
-//! looks whether a slot opens ([`Unsealing::open`]).
+//! ([`Unsealing::round`]), offers each share that comes in ([`Unsealing::offer_share`]), and after either looks whether
+//! a slot opens ([`Unsealing::open`]).
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,11 @@ use strongroom_types::id::{ClusterId, RequestId};
 use strongroom_types::{Entropy, Secret};
 
 use crate::derive::Place;
-use crate::holder::{GroupPlace, unwrap_part};
+use crate::holder::GroupPlace;
+use crate::round::{GroupRound, Round, SlotRound};
 use crate::share::{self, GroupDigest};
 use crate::sharing::{self, Part};
-use crate::{Devices, Group, SealError, ShareError, Slot, SlotId, SlotTable, keys};
+use crate::{Group, SealError, ShareError, Slot, SlotId, SlotTable, keys};
 
 /// What the holders have said so far. Wiped on drop, on [`Unsealing::reset`] and when a slot has opened.
 pub struct Unsealing {
@@ -88,19 +89,22 @@ impl Unsealing {
         Ok(self.progress())
     }
 
-    /// Asks the devices of this node for what is still missing, slot by slot, until a slot is complete.
-    /// Returns what stood in the way, each device once; an empty list does not mean that a slot is complete.
-    pub async fn try_devices(&mut self, devices: &dyn Devices) -> Vec<SealError> {
-        let mut troubles = Vec::new();
-        for slot in &mut self.slots {
-            for group in &mut slot.groups {
-                group.ask(&self.node, devices, &mut troubles).await;
-            }
-            if slot.is_complete() && !slot.damaged {
-                break;
+    /// What there is to ask the devices of this node: for [`Round::ask`], which does not hold up this attempt.
+    pub fn round(&self) -> Round {
+        let slots = self.slots.iter().map(|slot| SlotRound {
+            groups: slot.groups.iter().map(GroupAttempt::round).collect(),
+            damaged: slot.damaged,
+        });
+        Round { node: self.node.clone(), slots: slots.collect() }
+    }
+
+    /// Takes what the devices have answered: each part was verified when it came.
+    pub fn take(&mut self, round: Round) {
+        for (slot, asked) in self.slots.iter_mut().zip(round.slots) {
+            for (group, asked) in slot.groups.iter_mut().zip(asked.groups) {
+                group.parts.extend(asked.answers.into_iter().map(|part| (part.index, part)));
             }
         }
-        troubles
     }
 
     /// The root key, if a slot is complete; then everything given is forgotten.
@@ -210,32 +214,9 @@ impl GroupAttempt {
         Ok(())
     }
 
-    /// The parts of this node's devices, until there are enough.
-    async fn ask(&mut self, node: &str, devices: &dyn Devices, troubles: &mut Vec<SealError>) {
-        let Self { at, group, parts, .. } = self;
-        for holder in group.devices().filter(|holder| holder.node == node) {
-            if parts.len() >= group.threshold.into() {
-                return;
-            }
-            let useless = troubles.iter().any(|trouble| trouble.makes_useless(&holder.device));
-            if useless || parts.contains_key(&holder.index) {
-                continue;
-            }
-            match unwrap_part(devices, holder, *at).await {
-                Ok(part) if sharing::verify(&group.commitments, &part) => {
-                    parts.insert(holder.index, part);
-                }
-                Ok(_) => note(troubles, SealError::DeviceWrong { name: holder.device.clone() }),
-                Err(trouble) => note(troubles, trouble),
-            }
-        }
-    }
-}
-
-/// One trouble for each device is enough, however many of its keys were tried.
-fn note(troubles: &mut Vec<SealError>, trouble: SealError) {
-    if troubles.iter().all(|noted| noted.device_name() != trouble.device_name()) {
-        troubles.push(trouble);
+    fn round(&self) -> GroupRound {
+        let known = self.parts.keys().copied().collect();
+        GroupRound { at: self.at, group: self.group.clone(), known, answers: Vec::new() }
     }
 }
 

@@ -87,9 +87,13 @@ impl Core {
     /// Active where devices unseal, sealed where people do. What goes wrong here must not keep the shares from
     /// whoever asked: they exist, and are shown only once.
     async fn begin(&self, barrier: Arc<Barrier>, table: &SlotTable) {
+        let before = self.state();
         if let SealWish::Groups { .. } = self.parts.seal {
             match self.activate(barrier.clone(), table).await {
-                Ok(active) => return self.enter(active),
+                Ok(active) => {
+                    self.enter(&before, active);
+                    return;
+                }
                 Err(cause) => log::error(format_args!("initialised, but still sealed: {cause}")),
             }
         }
@@ -102,7 +106,7 @@ impl Core {
 
     async fn activate(&self, barrier: Arc<Barrier>, table: &SlotTable) -> Result<Arc<Active>, Refusal> {
         let facts = SealFacts::of(table, self.parts.entropy.as_ref()).map_err(|cause| seal_fault(&cause))?;
-        Active::load(&self.parts, barrier, facts, self.switch.clone()).await
+        Active::load(&self.parts, barrier, facts, self.switch.clone(), self.effects.clone()).await
     }
 }
 

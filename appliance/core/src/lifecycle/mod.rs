@@ -197,10 +197,17 @@ impl Core {
         !matches!(*self.state(), State::Uninitialised)
     }
 
+    /// From `before` to `next`, if nobody was faster.
+    pub(crate) fn become_from(&self, before: &Arc<State>, next: State) -> bool {
+        let found = self.state.compare_and_swap(before, Arc::new(next));
+        Arc::ptr_eq(&found, before)
+    }
+
     /// Wipes every key. New requests are refused from here on; those under way fail at their next record. Devices
     /// do not unseal again until the next start, because whoever seals does not want that.
     pub fn seal(&self) {
-        let State::Active(active) = &*self.state() else { return };
+        let before = self.state();
+        let State::Active(active) = &*before else { return };
         let sealed = self
             .parts
             .store
@@ -208,7 +215,10 @@ impl Core {
             .map_err(StartError::from)
             .and_then(|snapshot| Sealed::by_hand(&self.parts, snapshot.as_ref()));
         let sealed = sealed.unwrap_or_else(|cause| Sealed::broken(cause.to_string()));
-        self.state.store(Arc::new(State::Sealed(Arc::new(sealed))));
+        // Whoever else has sealed meanwhile has done it to the same keys; what was unsealed since is not meant.
+        if !self.become_from(&before, State::Sealed(Arc::new(sealed))) {
+            return;
+        }
         active.barrier.seal();
         self.switch.notify();
         log::info(format_args!("sealed: every key is wiped"));

@@ -18,8 +18,10 @@ pub struct Sealed {
     pub facts: Option<SealFacts>,
     /// Whether devices are asked without being told: at start, not after an operator has sealed.
     pub by_itself: bool,
-    /// Held while holders are asked. `None` if there is no readable table.
+    /// Never held while a device is asked. `None` if there is no readable table, or it has opened.
     attempt: tokio::sync::Mutex<Option<Unsealing>>,
+    /// Whose turn it is to ask the devices.
+    asking: tokio::sync::Mutex<()>,
     /// What the status shows, so that it never waits for a device.
     seen: Mutex<SealedStatus>,
 }
@@ -47,7 +49,8 @@ impl Sealed {
     /// Sealed for good: until somebody mends the store and starts again.
     pub(super) fn broken(trouble: String) -> Self {
         let seen = SealedStatus { troubles: vec![trouble], ..SealedStatus::default() };
-        Self { facts: None, by_itself: false, attempt: tokio::sync::Mutex::new(None), seen: Mutex::new(seen) }
+        let (attempt, asking) = Default::default();
+        Self { facts: None, by_itself: false, attempt, asking, seen: Mutex::new(seen) }
     }
 
     fn new(parts: &Parts, snapshot: &dyn Snapshot, by_itself: bool) -> Result<Self, StartError> {
@@ -71,6 +74,7 @@ impl Sealed {
             facts: Some(facts),
             by_itself: by_itself && has_devices,
             attempt: tokio::sync::Mutex::new(Some(attempt)),
+            asking: tokio::sync::Mutex::default(),
             seen: Mutex::new(seen),
         })
     }
@@ -107,36 +111,33 @@ impl Core {
             State::Sealed(sealed) => sealed,
         };
         let bytes = share::from_text(key).map_err(refused)?;
-        let mut guard = sealed.attempt.lock().await;
-        if !self.is_sealed() {
-            return Ok(());
-        }
-        let attempt = guard.as_mut().ok_or_else(|| unreadable(sealed))?;
-        match attempt.offer_share(bytes.expose()) {
-            Ok(_) | Err(ShareError::AlreadyGiven { .. }) => {}
-            Err(cause) => {
-                // Nonsense is not worth a line: anybody may send it.
-                if let ShareError::Wrong { .. } = cause {
-                    log::warn(format_args!("a share was refused: {cause}"));
+        let are_all_there = {
+            let mut guard = sealed.attempt.lock().await;
+            if !self.is_sealed() {
+                return Ok(());
+            }
+            let attempt = guard.as_mut().ok_or_else(|| unreadable(sealed))?;
+            match attempt.offer_share(bytes.expose()) {
+                Ok(_) | Err(ShareError::AlreadyGiven { .. }) => {}
+                Err(cause) => {
+                    // Nonsense is not worth a line: anybody may send it.
+                    if let ShareError::Wrong { .. } = cause {
+                        log::warn(format_args!("a share was refused: {cause}"));
+                    }
+                    return Err(refused(cause));
                 }
-                return Err(refused(cause));
             }
-        }
-        let mut opened = attempt.open().map_err(|cause| seal_fault(&cause))?;
-        if opened.is_none() && attempt.progress().given >= attempt.progress().t {
-            // The people are there: what is still missing is a device's.
-            opened = self.ask_devices(sealed, attempt).await?;
-        }
-        sealed.show(attempt);
-        match opened {
-            None => Ok(()),
-            Some(opened) => {
-                self.unlock(&opened).await?;
-                // Nobody who waited for this attempt opens the same slot once more.
-                *guard = None;
-                Ok(())
+            let progress = attempt.progress();
+            if self.try_open(&state, sealed, &mut guard).await? {
+                return Ok(());
             }
+            progress.given >= progress.t
+        };
+        if are_all_there {
+            // What is still missing is a device's.
+            self.ask_devices(&state, sealed).await?;
         }
+        Ok(())
     }
 
     /// Forgets the shares given so far.
@@ -158,34 +159,44 @@ impl Core {
     pub async fn unseal_by_devices(&self) -> bool {
         let state = self.state();
         let State::Sealed(sealed) = &*state else { return matches!(*state, State::Active(_)) };
-        let mut guard = sealed.attempt.lock().await;
-        let Some(attempt) = guard.as_mut() else { return false };
-        let opened = self.ask_devices(sealed, attempt).await;
-        sealed.show(attempt);
-        match opened {
-            Ok(Some(opened)) => {
-                let done = self.unlock(&opened).await.is_ok();
-                if done {
-                    *guard = None;
-                }
-                done
-            }
-            Ok(None) => false,
-            Err(cause) => {
-                sealed.complain(vec![cause.to_string()]);
-                false
-            }
-        }
+        self.ask_devices(&state, sealed).await.unwrap_or_else(|cause| {
+            sealed.complain(vec![cause.to_string()]);
+            false
+        })
     }
 
-    async fn ask_devices(&self, sealed: &Sealed, attempt: &mut Unsealing) -> Result<Option<Opened>, Refusal> {
-        let troubles = attempt.try_devices(self.parts.devices.as_ref()).await;
+    /// The attempt is not held meanwhile: a device may be silent for long, and people go on.
+    async fn ask_devices(&self, state: &Arc<State>, sealed: &Sealed) -> Result<bool, Refusal> {
+        let _turn = sealed.asking.lock().await;
+        let round = sealed.attempt.lock().await.as_ref().map(Unsealing::round);
+        let Some(mut round) = round else { return Ok(!self.is_sealed()) };
+        let troubles = round.ask(self.parts.devices.as_ref()).await;
+        let mut guard = sealed.attempt.lock().await;
+        let Some(attempt) = guard.as_mut() else { return Ok(!self.is_sealed()) };
+        attempt.take(round);
         sealed.complain(troubles.iter().map(SealError::to_string).collect());
-        attempt.open().map_err(|cause| seal_fault(&cause))
+        self.try_open(state, sealed, &mut guard).await
+    }
+
+    /// Unseals if a slot is complete. Whether it was.
+    async fn try_open(
+        &self,
+        state: &Arc<State>,
+        sealed: &Sealed,
+        held: &mut Option<Unsealing>,
+    ) -> Result<bool, Refusal> {
+        let Some(attempt) = held else { return Ok(false) };
+        let opened = attempt.open().map_err(|cause| seal_fault(&cause))?;
+        sealed.show(attempt);
+        let Some(opened) = opened else { return Ok(false) };
+        self.unlock(state, &opened).await?;
+        // Nobody who waited for this attempt opens the same slot once more.
+        *held = None;
+        Ok(true)
     }
 
     /// A keyslot has opened. Only now can the table be believed: its MAC and generation must match the keyring.
-    async fn unlock(&self, opened: &Opened) -> Result<(), Refusal> {
+    async fn unlock(&self, state: &Arc<State>, opened: &Opened) -> Result<(), Refusal> {
         let stay_sealed = |cause: String| {
             log::error(format_args!("the keyslot \"{}\" has opened, but {cause}", opened.name));
             if let State::Sealed(sealed) = &*self.state() {
@@ -193,16 +204,25 @@ impl Core {
             }
             Refusal::new(Kind::Internal, cause)
         };
+        if !self.effects.none().await {
+            return Err(stay_sealed(
+                "a write from before it was sealed has not ended: the storage hangs. Mend it, then give the keys again".into(),
+            ));
+        }
         let snapshot = self.parts.store.snapshot().map_err(fault::store)?;
         let (barrier, facts) =
             self.open_barrier(&opened.root_key, snapshot.as_ref()).map_err(|cause| stay_sealed(cause.0))?;
-        let active = Active::load(&self.parts, barrier.clone(), facts, self.switch.clone()).await;
+        let active =
+            Active::load(&self.parts, barrier.clone(), facts, self.switch.clone(), self.effects.clone())
+                .await;
         let active = active.map_err(|cause| {
             barrier.seal();
             let why = cause.cause.as_deref().unwrap_or(&cause.message);
             stay_sealed(format!("the system's own records cannot be read: {why}"))
         })?;
-        self.enter(active);
+        if !self.enter(state, active) {
+            return Err(stay_sealed("the state has changed meanwhile: give the keys again".into()));
+        }
         log::info(format_args!("unsealed by the keyslot \"{}\"", opened.name));
         Ok(())
     }
@@ -237,13 +257,17 @@ impl Core {
         }
     }
 
-    /// From here on requests are answered.
-    pub(super) fn enter(&self, active: Arc<Active>) {
+    /// From here on requests are answered; not if the state is another than `before` by now.
+    pub(super) fn enter(&self, before: &Arc<State>, active: Arc<Active>) -> bool {
         if let Some(complaint) = active.clock.complaint() {
             log::warn(format_args!("{complaint}"));
         }
-        self.state.store(Arc::new(State::Active(active)));
+        let entered = self.become_from(before, State::Active(active.clone()));
+        if !entered {
+            active.barrier.seal();
+        }
         self.switch.notify();
+        entered
     }
 }
 

@@ -9,6 +9,7 @@ mod mounts;
 mod policies;
 mod races;
 mod requests;
+mod sealing;
 mod sweep;
 mod token_kinds;
 mod tokens;

@@ -153,7 +153,7 @@ fn the_root_key_is_replaced_while_no_holder_is_there() {
                 unsealing.offer_share(share.expose()).unwrap();
             }
         } else {
-            run(unsealing.try_devices(&devices));
+            ask_devices(&mut unsealing, &devices);
         }
         unsealing.open().unwrap().unwrap().root_key
     };
@@ -166,7 +166,7 @@ fn the_root_key_is_replaced_while_no_holder_is_there() {
     let mut swapped = next.clone();
     swapped.slots[0].encapsulated_root_key = next.slots[1].encapsulated_root_key.clone();
     let mut unsealing = attempt(&swapped);
-    run(unsealing.try_devices(&devices));
+    ask_devices(&mut unsealing, &devices);
     assert!(matches!(unsealing.open(), Err(SealError::SlotDamaged { .. })));
 }
 

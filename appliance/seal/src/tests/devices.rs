@@ -8,7 +8,7 @@ fn device(kind: DeviceKind, node: &str, name: &str) -> HolderPlan {
 }
 
 fn ask(unsealing: &mut Unsealing, devices: &MockDevices) -> Vec<String> {
-    let troubles = run(unsealing.try_devices(devices));
+    let troubles = ask_devices(unsealing, devices);
     troubles
         .iter()
         .map(|trouble| format!("{trouble:?}").split([' ', '{']).next().unwrap().to_owned())
@@ -38,7 +38,7 @@ fn hsm_and_tpm_are_both_needed() {
     for missing in ["hsm", "tpm"] {
         devices.get(missing).set(Mood::Failing(DeviceErrorKind::Gone));
         let mut unsealing = attempt(&made.table);
-        let troubles = run(unsealing.try_devices(&devices));
+        let troubles = ask_devices(&mut unsealing, &devices);
         let [trouble @ SealError::DeviceMissing { name, .. }] = troubles.as_slice() else {
             panic!("{troubles:?}")
         };
@@ -59,7 +59,7 @@ fn hsm_and_tpm_are_both_needed() {
         assert!(opens(&mut unsealing, &made));
     }
     devices.remove("tpm");
-    let troubles = run(attempt(&made.table).try_devices(&devices));
+    let troubles = ask_devices(&mut attempt(&made.table), &devices);
     assert!(troubles[0].to_string().contains("the configuration names no such device"), "{}", troubles[0]);
 }
 
@@ -185,7 +185,7 @@ fn any_one_of_two_hsms() {
     for (gone, opened_by) in [("left", "r"), ("right", "l")] {
         devices.get(gone).set(Mood::Failing(DeviceErrorKind::Gone));
         let mut unsealing = attempt(&made.table);
-        run(unsealing.try_devices(&devices));
+        ask_devices(&mut unsealing, &devices);
         let opened = unsealing.open().unwrap().unwrap();
         assert!(opened.root_key == made.root_key && opened.name == opened_by);
         devices.get(gone).set(Mood::Well);

@@ -26,7 +26,7 @@ impl Bench {
         let mut table = stored.unverified().clone();
         table.slots.truncate(1);
         let mut unsealing = attempt(&table);
-        run(unsealing.try_devices(&self.devices));
+        ask_devices(&mut unsealing, &self.devices);
         for share in &self.made.shares[0].shares[..2] {
             let _ = unsealing.offer_share(share.expose());
         }
@@ -201,7 +201,7 @@ fn read_hostile(bytes: &[u8]) {
     let mut unsealing = attempt(table);
     let _ = (kind(table), smallest_sets(table), unsealing.progress());
     let devices = MockDevices::with(&["hsm", "tpm"]);
-    run(unsealing.try_devices(&devices));
+    ask_devices(&mut unsealing, &devices);
     let _ = unsealing.open();
     let _ = replace_root_key(table, &vec![7; 32].into(), &SeededEntropy::new(3));
 }
