@@ -68,7 +68,7 @@ pub struct Active {
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
     /// Time.
-    pub clock: Floored,
+    pub clock: Arc<Floored>,
     /// Held by whoever changes the system's own tables.
     pub changes: Mutex<()>,
     /// Mounts that have been moved.
@@ -100,7 +100,8 @@ impl Active {
         outbox.restore(&audit, snapshot.clone())?;
         let kinds = Kinds { engines: parts.engines, methods: parts.methods };
         let mounts = MountTable::load(&reader, &barrier, kinds, &parts.settings)?;
-        let tokens = Tokens::load(tokens.clone(), &tokens.at(snapshot.clone()))?;
+        let clock = Arc::new(Floored::load(parts.clock.clone(), &reader)?);
+        let tokens = Tokens::load(tokens.clone(), &tokens.at(snapshot.clone()), clock.clone())?;
         tokens.logins.store(Arc::new(mounts.auth_ids()));
         Ok(Arc::new(Self {
             cluster: cluster(snapshot.as_ref())?,
@@ -117,7 +118,7 @@ impl Active {
             kinds,
             compute: Compute::new(),
             entropy: parts.entropy.clone(),
-            clock: Floored::load(parts.clock.clone(), &reader)?,
+            clock,
             changes: Mutex::default(),
             moves: Moves::default(),
             sweep: Notify::new(),
@@ -156,6 +157,10 @@ impl Active {
                     log::info(format_args!("a new term encrypts from here on"));
                 }
                 After::Sweep => self.sweep.notify_one(),
+                After::Era(era) => {
+                    self.clock.enter(era);
+                    log::warn(format_args!("the clock was behind and has been accepted as it is"));
+                }
                 After::Seal => self.switch.wish_seal(),
             }
         }

@@ -74,10 +74,9 @@ impl From<Refusal> for StoreOrRefusal {
 async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(), StoreOrRefusal> {
     let spare = batch.only_deletes().then(|| batch.clone());
     let mut batch = batch;
-    let now = active.now();
-    let time = active.clock.due(now)?;
+    let time = active.clock.due()?;
     if let Some(time) = &time {
-        active.system.seal(time, &mut batch).map_err(fault::barrier)?;
+        active.system.seal(&time.write, &mut batch).map_err(fault::barrier)?;
     }
     active.outbox.add(audited, &mut batch)?;
     // With auditing off there is neither a row to remember nor a sync to wait for.
@@ -87,8 +86,8 @@ async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(),
             if is_audited {
                 active.outbox.committed(audited);
             }
-            if time.is_some() {
-                active.clock.stored(now);
+            if let Some(time) = &time {
+                time.stored();
             }
             Ok(())
         }

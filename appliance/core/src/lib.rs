@@ -9,6 +9,7 @@
 //! | `finish` | work that is brought to its end although its client has gone |
 //! | `audit_trail`, `outbox` | the two lines of each request, and the row that outlives a power cut |
 //! | `lifecycle` | uninitialised, sealed, active: init, unseal, seal |
+//! | `clock` | time that does not run backwards |
 //! | `always` | the few paths that are answered in every state |
 //! | `active` | everything that sealing takes away again: mounts, policies, tokens |
 //! | `revocation` | the end of tokens, and of what was theirs |

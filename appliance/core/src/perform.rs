@@ -11,6 +11,7 @@ use strongroom_types::{Operation, Refusal, Reply, Request, Timestamp};
 use tokio::sync::{MutexGuard, OwnedMutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::active::Active;
+use crate::clock::Era;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
 use crate::sys::remount::Moved;
@@ -70,6 +71,8 @@ pub enum After {
     Rotated(Rotation),
     /// There is something to sweep.
     Sweep,
+    /// The clock has been accepted as it is.
+    Era(Arc<Era>),
     /// Everything is to be sealed.
     Seal,
 }

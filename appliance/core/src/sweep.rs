@@ -32,7 +32,15 @@ const LINGER: i64 = 600;
 
 /// Sweeps for ever.
 pub async fn run(active: &Arc<Active>) {
+    let mut was_behind = false;
     loop {
+        let complaint = active.clock.complaint();
+        match (&complaint, was_behind) {
+            (Some(complaint), false) => log::warn(format_args!("{complaint}")),
+            (None, true) => log::info(format_args!("the clock is no longer behind")),
+            _ => {}
+        }
+        was_behind = complaint.is_some();
         match sweep(active).await {
             Ok(Swept::All) => {
                 tokio::select! {
@@ -95,7 +103,8 @@ struct Expired {
 
 fn next_expired(active: &Active) -> Result<Expired, Refusal> {
     let snapshot = active.snapshot()?;
-    let now = active.now();
+    // Not the floor: with a clock that was once far ahead, what is over by it alone may live on.
+    let now = active.clock.reading();
     let reader = active.tokens.view.at(snapshot.clone());
     let due = reader.due(Minute::of(now), None, SLICE).map_err(barrier)?;
     let mut swept = if due.len() < SLICE { Swept::All } else { Swept::Some };

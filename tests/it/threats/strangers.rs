@@ -96,7 +96,9 @@ async fn c5_what_asks_for_sudo_is_refused_without_it() {
             sudo.push(path);
         }
     }
-    for path in ["sys/audit", "sys/audit/secret", "sys/rotate", "sys/seal", "auth/token/accessors"] {
+    for path in
+        ["sys/audit", "sys/audit/secret", "sys/rotate", "sys/seal", "sys/clock", "auth/token/accessors"]
+    {
         assert!(sudo.iter().any(|known| known == path), "{path} asks for no sudo: {sudo:?}");
     }
     for wish in [json!({"no_parent": true}), json!({"id": "mine"}), json!({"period": "1h"})] {

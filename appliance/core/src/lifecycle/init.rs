@@ -12,6 +12,7 @@ use strongroom_types::{Refusal, Secret};
 
 use super::{ClusterRecord, SealFacts, Sealed, State, seal_fault};
 use crate::active::{Active, SYSTEM, TOKENS};
+use crate::clock::Floored;
 use crate::fault::{self, damaged};
 use crate::policies::PolicyRecord;
 use crate::tokens::{ROOT, Tokens, Wish, check_chosen};
@@ -241,7 +242,7 @@ fn add_own_records(
     let system = View::new(barrier, NamespaceId::ROOT, SYSTEM);
     let view = View::new(barrier, NamespaceId::ROOT, TOKENS);
 
-    let (tokens, salt) = Tokens::create(view.clone(), entropy)?;
+    let (tokens, salt) = Tokens::create(view.clone(), entropy, Arc::new(Floored::new(parts.clock.clone())))?;
     let wish = Wish {
         id: root_token,
         policies: vec![ROOT.to_owned()],

@@ -259,9 +259,6 @@ impl Core {
 
     /// From here on requests are answered; not if the state is another than `before` by now.
     pub(super) fn enter(&self, before: &Arc<State>, active: Arc<Active>) -> bool {
-        if let Some(complaint) = active.clock.complaint() {
-            log::warn(format_args!("{complaint}"));
-        }
         let entered = self.become_from(before, State::Active(active.clone()));
         if !entered {
             active.barrier.seal();

@@ -3,6 +3,7 @@
 mod audit;
 mod auth;
 mod capabilities;
+mod clock;
 mod internal;
 mod mounts;
 mod policies;
@@ -30,6 +31,7 @@ pub const TABLES: &[Table<Run>] = &[
     internal::ROUTES,
     audit::ROUTES,
     seal::ROUTES,
+    clock::ROUTES,
     rotate::ROUTES,
     tools::ROUTES,
     crate::wrapping::routes::ROUTES,

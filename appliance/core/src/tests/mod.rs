@@ -1,6 +1,7 @@
 //! Requests against a whole appliance in memory. Ids in the names are those of the classes of flaws in SECURITY.md.
 
 mod audit;
+mod clock;
 mod full_disk;
 mod lifecycle;
 mod lifetimes;

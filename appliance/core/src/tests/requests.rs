@@ -271,6 +271,7 @@ async fn c5_the_routes_without_a_token_are_these() {
             "audit",
             "audit/{path*}",
             "seal",
+            "clock",
             "rotate",
             "rotate/keyring"
         ]

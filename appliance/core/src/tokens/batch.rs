@@ -76,7 +76,7 @@ impl Tokens {
         record: TokenRecord,
         now: Timestamp,
     ) -> Result<Option<Arc<Known>>, Refusal> {
-        if !record.batch || record.expires.is_none_or(|end| end <= now) || !self.has_method(&record) {
+        if !record.batch || record.expires.is_none() || self.has_ended(&record, now)? {
             return Ok(None);
         }
         if let Some(parent) = &record.parent

@@ -62,6 +62,9 @@ pub struct Minted {
 impl Tokens {
     /// Makes a token.
     pub fn mint(&self, wish: Wish, entropy: &dyn Entropy, now: Timestamp) -> Result<Minted, Refusal> {
+        if wish.ttl > 0 {
+            self.clock.check(now)?;
+        }
         let accessor = if wish.batch { String::new() } else { base62(entropy, 24)? };
         let record = TokenRecord {
             v: 1,
@@ -85,6 +88,7 @@ impl Tokens {
             batch: wish.batch,
             login: wish.login,
             ended: false,
+            era: self.clock.era(),
         };
         if record.batch {
             let token = self.seal_batch(&record)?;

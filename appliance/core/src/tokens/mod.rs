@@ -41,10 +41,12 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Entry, Name, Reader, View, Write};
 use strongroom_engine::Entropy;
+use strongroom_types::error::Kind;
 use strongroom_types::id::MountId;
 use strongroom_types::{Cidr, JsonMap, Refusal, Secret, Timestamp};
 use tokio::sync::RwLock;
 
+use crate::clock::{Floored, Life};
 use crate::fault::{barrier, damaged};
 
 pub use create::least;
@@ -107,6 +109,14 @@ pub struct TokenRecord {
     /// Revoked, and only there until its descendants are: see [`tree`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
+    /// The clock's era in which it was made or last renewed.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub era: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn is_first(era: &u32) -> bool {
+    *era == 0
 }
 
 /// Who has logged in, and where.
@@ -136,30 +146,32 @@ pub struct Tokens {
     pub family: RwLock<()>,
     /// The auth methods that there are: tokens of others have ended.
     pub logins: ArcSwap<HashSet<MountId>>,
+    clock: Arc<Floored>,
     salt: hmac::Key,
     recent: recent::Recent,
 }
 
 impl Tokens {
     /// With the salt that init has stored.
-    pub fn load(view: View, reader: &Reader) -> Result<Self, Refusal> {
+    pub fn load(view: View, reader: &Reader, clock: Arc<Floored>) -> Result<Self, Refusal> {
         let salt = reader.get(&name(&["salt"])?).map_err(barrier)?;
         let salt = salt.ok_or_else(|| damaged("the token salt is missing"))?;
-        Ok(Self::new(view, salt.value.expose()))
+        Ok(Self::new(view, salt.value.expose(), clock))
     }
 
     /// With a new salt, and the write that stores it.
-    pub fn create(view: View, entropy: &dyn Entropy) -> Result<(Self, Write), Refusal> {
+    pub fn create(view: View, entropy: &dyn Entropy, clock: Arc<Floored>) -> Result<(Self, Write), Refusal> {
         let salt = Secret::from(entropy.draw::<32>()?.to_vec());
-        let tokens = Self::new(view, salt.expose());
+        let tokens = Self::new(view, salt.expose(), clock);
         Ok((tokens, Write::put(name(&["salt"])?, salt).if_unchanged(None)))
     }
 
-    fn new(view: View, salt: &[u8]) -> Self {
+    fn new(view: View, salt: &[u8], clock: Arc<Floored>) -> Self {
         Self {
             view,
             family: RwLock::default(),
             logins: ArcSwap::default(),
+            clock,
             salt: hmac::Key::new(hmac::HMAC_SHA256, salt),
             recent: recent::Recent::default(),
         }
@@ -216,18 +228,43 @@ impl Tokens {
         let known = match self.recent.get(&key, reader.revision()) {
             Some(known) => known,
             None => {
-                let Some(entry) = reader.get(&name(&["id", &key])?).map_err(barrier)? else {
-                    return Ok(None);
-                };
-                let record = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-                let known = Arc::new(Known { key, record, entry: Some(entry) });
+                let Some(known) = self.stored(reader, key)? else { return Ok(None) };
                 self.recent.put(reader.revision(), &known);
                 known
             }
         };
-        let record = &known.record;
-        let has_ended = record.ended || record.expires.is_some_and(|end| end <= now);
-        Ok((!has_ended && self.has_method(record)).then_some(known))
+        Ok((!self.has_ended(&known.record, now)?).then_some(known))
+    }
+
+    /// Whether the token has ended by itself. Refused while the clock cannot tell.
+    fn has_ended(&self, record: &TokenRecord, now: Timestamp) -> Result<bool, Refusal> {
+        if record.ended || !self.has_method(record) {
+            return Ok(true);
+        }
+        record.life().map_or(Ok(false), |life| self.clock.is_over(life, now))
+    }
+
+    /// The token that is stored under `key`, if `found`, which is what came of looking it up, does not know whether it has
+    /// ended: it can be revoked while the clock is behind.
+    pub fn found_to_end(
+        &self,
+        reader: &Reader,
+        key: String,
+        found: Result<Option<Arc<Known>>, Refusal>,
+    ) -> Result<Option<Arc<Known>>, Refusal> {
+        match found {
+            Err(refusal) if refusal.kind == Kind::Unavailable => {
+                self.stored(reader, key)?.map(Some).ok_or(refusal)
+            }
+            known => known,
+        }
+    }
+
+    /// What is stored under `key`, ended or not.
+    fn stored(&self, reader: &Reader, key: String) -> Result<Option<Arc<Known>>, Refusal> {
+        let Some(entry) = reader.get(&name(&["id", &key])?).map_err(barrier)? else { return Ok(None) };
+        let record = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
+        Ok(Some(Arc::new(Known { key, record, entry: Some(entry) })))
     }
 
     /// Whether the auth method that gave the token is still there.
@@ -242,17 +279,20 @@ impl Tokens {
         accessor: &str,
         now: Timestamp,
     ) -> Result<Option<Arc<Known>>, Refusal> {
+        match self.key_of(reader, accessor)? {
+            None => Ok(None),
+            Some(key) => self.find_by_key(reader, key, now),
+        }
+    }
+
+    /// The key of the token that `accessor` names.
+    pub fn key_of(&self, reader: &Reader, accessor: &str) -> Result<Option<String>, Refusal> {
         if accessor.is_empty() || accessor.len() > 64 {
             return Ok(None);
         }
-        match reader.get(&name(&["accessor", accessor])?).map_err(barrier)? {
-            None => Ok(None),
-            Some(key) => {
-                let key =
-                    key.value.expose_str().ok_or_else(|| damaged("an accessor's record is not text"))?;
-                self.find_by_key(reader, key.to_owned(), now)
-            }
-        }
+        let key = reader.get(&name(&["accessor", accessor])?).map_err(barrier)?;
+        let text = |key: Entry| key.value.expose_str().map(str::to_owned);
+        key.map(|key| text(key).ok_or_else(|| damaged("an accessor's record is not text"))).transpose()
     }
 
     /// All accessors.
@@ -282,6 +322,12 @@ fn name(segments: &[&str]) -> Result<Name, Refusal> {
 }
 
 impl TokenRecord {
+    /// Its time; `None` if it never ends.
+    fn life(&self) -> Option<Life> {
+        let since = self.last_renewal.unwrap_or(self.created);
+        self.expires.map(|end| Life { since, era: self.era, end })
+    }
+
     /// Seconds until it ends; 0 for ever.
     pub fn ttl(&self, now: Timestamp) -> i64 {
         // Rounded to the nearest second, so that a token just made shows what it was given.

@@ -86,6 +86,7 @@ fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refu
     record.expires = Some(scene.now.plus_secs(ttl));
     record.last_renewal = Some(scene.now);
     record.last_ttl = Some(ttl);
+    record.era = scene.active.clock.era();
     let body = serde_json::to_vec(&record).map_err(damaged)?;
     let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(known.stored()?))];
     let (old, new) = (due(&known.key, &known.record)?, due(&known.key, &record)?);

@@ -195,7 +195,7 @@ fn shown(scene: &Scene<'_>, known: &Known, token: Option<&Secret>) -> Value {
 // === revoke ===
 
 fn revoke(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    match find(scene, &given_token(scene)?)? {
+    match find_to_end(scene, &given_token(scene)?)? {
         Some(known) => end(scene, &known),
         None => Ok(Work::reply(Reply::Empty)),
     }
@@ -207,7 +207,7 @@ fn revoke_self(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 fn revoke_accessor(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    match by_accessor(scene)? {
+    match by_accessor_to_end(scene)? {
         Some(known) => end(scene, &known),
         None => Ok(Work::reply(Reply::Empty.with_warning("No token found with this accessor"))),
     }
@@ -217,7 +217,7 @@ fn revoke_orphan(scene: &Scene<'_>) -> Result<Work, Refusal> {
     if !has_sudo(scene)? {
         return Err(Refusal::bad_request("root or sudo privileges required to revoke and orphan"));
     }
-    let known = find(scene, &given_token(scene)?)?;
+    let known = find_to_end(scene, &given_token(scene)?)?;
     let known = known.ok_or_else(|| Refusal::bad_request("token to revoke not found"))?;
     refuse_batch(&known)?;
     scene.active.revoke_alone(&scene.snapshot, &known)
@@ -252,9 +252,25 @@ pub(super) fn find(scene: &Scene<'_>, token: &Secret) -> Result<Option<Arc<Known
 }
 
 pub(super) fn by_accessor(scene: &Scene<'_>) -> Result<Option<Arc<Known>>, Refusal> {
+    scene.active.tokens.find_by_accessor(&reader(scene), &given_accessor(scene)?, scene.now)
+}
+
+fn given_accessor(scene: &Scene<'_>) -> Result<String, Refusal> {
     let accessor = scene.request.stage.call.get(&ACCESSOR).filter(|accessor| !accessor.is_empty());
-    let accessor = accessor.ok_or_else(|| one_error("missing accessor"))?;
-    scene.active.tokens.find_by_accessor(&reader(scene), &accessor, scene.now)
+    accessor.ok_or_else(|| one_error("missing accessor"))
+}
+
+/// A token that is to end: also one of which the clock, because it is behind, cannot tell whether it has.
+fn find_to_end(scene: &Scene<'_>, token: &Secret) -> Result<Option<Arc<Known>>, Refusal> {
+    let tokens = &scene.active.tokens;
+    tokens.found_to_end(&reader(scene), tokens.key(token), find(scene, token))
+}
+
+fn by_accessor_to_end(scene: &Scene<'_>) -> Result<Option<Arc<Known>>, Refusal> {
+    let (tokens, reader) = (&scene.active.tokens, reader(scene));
+    let Some(key) = tokens.key_of(&reader, &given_accessor(scene)?)? else { return Ok(None) };
+    let found = tokens.find_by_key(&reader, key.clone(), scene.now);
+    tokens.found_to_end(&reader, key, found)
 }
 
 pub(super) fn given_token(scene: &Scene<'_>) -> Result<Secret, Refusal> {
