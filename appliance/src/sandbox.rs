@@ -16,6 +16,11 @@ pub fn open_many_files() {
     }
 }
 
+/// How many files may be open at once.
+pub fn open_files() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -63,6 +63,7 @@ pub struct DevServer {
     pub address: SocketAddr,
     /// Its home folder: the token file of the command line is in it.
     pub home: TempDir,
+    ca: Option<Vec<u8>>,
     _process: Stopped,
 }
 
@@ -74,6 +75,15 @@ impl DevServer {
 
     /// The same with more arguments.
     pub async fn with(arguments: &[&str]) -> io::Result<Self> {
+        Self::launch(arguments, false).await
+    }
+
+    /// One that speaks HTTPS.
+    pub async fn with_tls() -> io::Result<Self> {
+        Self::launch(&[], true).await
+    }
+
+    async fn launch(arguments: &[&str], tls: bool) -> io::Result<Self> {
         let home = tempfile::tempdir()?;
         let port = free_port(1);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -83,25 +93,45 @@ impl DevServer {
             .arg(format!("-dev-root-token-id={DEV_ROOT}"))
             .arg(format!("-dev-listen-address={address}"))
             .args(arguments)
+            .args(tls.then(|| format!("-dev-tls-cert-dir={}", home.path().join("tls").display())))
             .env("HOME", home.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
         let process = Stopped(child);
-        let server = Self { address, home, _process: process };
+        let mut server = Self { address, home, ca: None, _process: process };
+        if tls {
+            server.ca = Some(wait_for_file(&server.home.path().join("tls/vault-ca.pem")).await?);
+        }
         wait_until_active(&mut server.client()).await?;
         Ok(server)
     }
 
     /// A client with the root token.
     pub fn client(&self) -> Client {
-        Client::plain(self.address, DEV_ROOT)
+        match &self.ca {
+            None => Client::plain(self.address, DEV_ROOT),
+            Some(ca) => Client::secure(self.address, ca, DEV_ROOT).unwrap_or_else(|cause| panic!("{cause}")),
+        }
     }
 
     /// As `VAULT_ADDR` has it.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+}
+
+/// Waits for a file that is written at once.
+async fn wait_for_file(path: &Path) -> io::Result<Vec<u8>> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match fs::read(path) {
+            Err(cause) if Instant::now() > end => return Err(cause),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            read => return read,
+        }
     }
 }
 

@@ -21,7 +21,9 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use strongroom_http::{Address, Limits, Listener, MinVersion, Pem, Service, Tls, bind, serve};
+use strongroom_http::{
+    Address, CustomHeaders, Limits, Listener, MinVersion, Pem, Seating, Service, Tls, bind, serve,
+};
 use strongroom_types::{BoxFuture, Received, Refusal, Reply, Request};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -85,8 +87,10 @@ async fn whole(certificate: String, key: String, address: SocketAddr, bytes: usi
         key: Pem::File(key.into()),
         min_version: MinVersion::Tls13,
     };
-    let listener = Listener { address: Address::Tcp(address), tls: Some(tls), limits: Limits::default() };
+    let (limits, headers) = (Limits::default(), CustomHeaders::default());
+    let listener = Listener { address: Address::Tcp(address), tls: Some(tls), limits, headers };
     let (_never, stop) = watch::channel(false);
-    serve(vec![bind(listener)?], Arc::new(Same("x".repeat(bytes))), stop).await;
+    let seating = Seating { connections: 1024 };
+    serve(vec![bind(listener)?], Arc::new(Same("x".repeat(bytes))), seating, stop).await;
     Ok(())
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use nix::sys::socket::{Backlog, listen};
 use rustls::ServerConfig;
 
+use crate::custom::CustomHeaders;
 use crate::limits::Limits;
 use crate::tls::{self, Certificate, Tls, TlsError};
 
@@ -25,6 +26,8 @@ pub struct Listener {
     pub tls: Option<Tls>,
     /// What a client may ask of it.
     pub limits: Limits,
+    /// What the operator adds to its answers.
+    pub headers: CustomHeaders,
 }
 
 /// Where a listener is.
@@ -55,6 +58,7 @@ pub struct Bound {
     pub(crate) socket: Socket,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) limits: Limits,
+    pub(crate) headers: CustomHeaders,
     address: Address,
     certificate: Option<Arc<Certificate>>,
 }
@@ -68,6 +72,11 @@ impl Bound {
     /// Where; a port 0 has become the real one.
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// What a client may ask of it.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// As clients write it: `https://127.0.0.1:8200`, `unix:///run/strongroom.sock`.
@@ -132,7 +141,7 @@ impl std::error::Error for BindError {}
 
 /// Takes the address and reads the certificate, so that an error comes before anything is promised.
 pub fn bind(listener: Listener) -> Result<Bound, BindError> {
-    let Listener { address, tls, limits } = listener;
+    let Listener { address, tls, limits, headers } = listener;
     if let (Address::Tcp(address), None) = (&address, &tls)
         && !address.ip().to_canonical().is_loopback()
     {
@@ -163,7 +172,7 @@ pub fn bind(listener: Listener) -> Result<Bound, BindError> {
             (Socket::Unix(socket), address.clone())
         }
     };
-    Ok(Bound { socket, tls, limits, address, certificate })
+    Ok(Bound { socket, tls, limits, headers, address, certificate })
 }
 
 /// Removes the socket file of a process that is gone; nothing else is ever removed.

@@ -11,8 +11,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT};
-use http::{HeaderValue, Request as HttpRequest, Response, Version};
+use http::header::{CONNECTION, EXPECT, ORIGIN};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -31,6 +31,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Service;
 use crate::body::SocketBody;
+use crate::cors::{self, ResponseRules, Verdict as Cross};
+use crate::custom::CustomHeaders;
 use crate::head::{self, Lines, NAMESPACE};
 use crate::limits::Limits;
 use crate::linger::Lingering;
@@ -45,6 +47,7 @@ const ARRIVED: usize = 64 * 1024;
 pub(crate) struct House {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) limits: Limits,
+    pub(crate) headers: CustomHeaders,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) random: &'static dyn SecureRandom,
     /// Requests under way.
@@ -210,11 +213,32 @@ impl Desk {
         let limits = &self.house.limits;
         let body = SocketBody::new(body, limits.body_bytes, limits.body_time);
         let rest = body.rest();
-        let answer = match random {
-            Ok(()) => self.ask(id, &parts, body, under_way).await,
-            Err(_) => Err(Refusal::internal()),
+        let is_page = is_page(parts.uri.path());
+        // Few requests come from a browser: the others need not look at its rules.
+        let rules =
+            (is_page || parts.headers.contains_key(ORIGIN)).then(|| self.house.service.response_rules());
+        let cors = rules.as_ref().and_then(|rules| rules.cors.as_ref());
+        let (answer, origin) = match cors::judge(cors, &parts.method, &parts.headers) {
+            _ if random.is_err() => (Err(Refusal::internal()), None),
+            Cross::Refused(refusal) => (Err(refusal), None),
+            Cross::Preflight(origin) => (Ok(cors::nothing()), Some(origin)),
+            Cross::Allowed(origin) => (self.ask(id, &parts, body, under_way).await, Some(origin)),
+            Cross::Ordinary => (self.ask(id, &parts, body, under_way).await, None),
         };
-        let mut response = render(Asked { id, method: parts.method, namespace }, answer);
+        let is_preflight = parts.method == Method::OPTIONS;
+        let secure = self.house.tls.is_some();
+        let mut response = render(Asked { id, method: parts.method, namespace, secure }, answer);
+        let status = response.status();
+        self.house.headers.apply(status, response.headers_mut());
+        if let (Some(rules), true) = (&rules, is_page) {
+            add_ui_headers(rules, response.headers_mut());
+        }
+        if let (Some(origin), Some(cors)) = (origin, cors) {
+            cors::allow(origin, response.headers_mut());
+            if is_preflight {
+                cors::explain(cors, response.headers_mut());
+            }
+        }
         // HTTP/2 ends the stream by itself. Here the next request would stand behind a body that nobody reads.
         let expects = parts.headers.contains_key(EXPECT);
         if parts.version < Version::HTTP_2 && !rest.finish(ARRIVED, expects).await {
@@ -231,8 +255,7 @@ impl Desk {
         body: SocketBody,
         under_way: UnderWay,
     ) -> Result<Reply, Refusal> {
-        let path = parts.uri.path();
-        if path == "/" || path == "/ui" || path.starts_with("/ui/") {
+        if is_page(parts.uri.path()) {
             return Ok(no_page());
         }
         let limits = &self.house.limits;
@@ -263,6 +286,21 @@ impl Desk {
         timeout(limits.request_time, work).await.unwrap_or_else(|_| {
             Err(Refusal::new(Kind::Unavailable, "the request took too long; it may still take effect"))
         })
+    }
+}
+
+/// Whether `path` is one that a person types into a browser.
+fn is_page(path: &str) -> bool {
+    path == "/" || path == "/ui" || path.starts_with("/ui/")
+}
+
+/// Headers of `sys/config/ui/headers`; one that cannot be sent is left out.
+fn add_ui_headers(rules: &ResponseRules, headers: &mut HeaderMap) {
+    for (name, value) in &rules.ui_headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            headers.insert(name, value);
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 //! | [`limits`] | every limit, with its name |
 //! | [`listener`] | accepting, deadlines, draining |
 //! | [`head`] | method, path and headers to a [`Request<Received>`]: a pure function |
+//! | [`cors`] | which pages of other origins may ask |
+//! | [`custom`] | headers that the configuration adds to answers |
 //! | [`render`] | [`Reply`] and [`Refusal`] to status and bytes: one table |
 //!
 //! Invariant: a body is never read before the service asks for it, and a request that has reached the service is
@@ -15,6 +17,8 @@
 pub mod bind;
 mod body;
 mod connection;
+pub mod cors;
+pub mod custom;
 pub mod head;
 mod json;
 pub mod limits;
@@ -31,7 +35,9 @@ use strongroom_core::Core;
 use strongroom_types::{BoxFuture, Received, Refusal, Reply, Request};
 
 pub use bind::{Address, BindError, Bound, Listener, bind};
-pub use limits::Limits;
+pub use cors::{Cors, ResponseRules};
+pub use custom::CustomHeaders;
+pub use limits::{Limits, Seating};
 pub use listener::serve;
 pub use tls::{Certificate, MinVersion, Pem, Tls, TlsError};
 
@@ -39,6 +45,11 @@ pub use tls::{Certificate, MinVersion, Pem, Tls, TlsError};
 pub trait Service: Send + Sync + 'static {
     /// Answers one request. It is polled to its end, whatever the client does.
     fn handle(&self, request: Request<Received>) -> BoxFuture<'_, Result<Reply, Refusal>>;
+
+    /// What is stored of how answers are to look to browsers.
+    fn response_rules(&self) -> Arc<ResponseRules> {
+        Arc::default()
+    }
 }
 
 impl Service for Arc<Core> {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 /// The limits of one listener.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Open connections. One more waits in the kernel's queue until another ends.
     pub connections: usize,
-    /// Open connections from one address. One more is closed at once.
+    /// Open connections from one address; never more than three quarters of all. One more is closed at once.
     pub connections_per_address: usize,
     /// Requests under way, over all connections. One more is 429.
     pub requests: usize,
@@ -47,7 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 16 * 1024,
-            connections_per_address: 8 * 1024,
+            connections_per_address: 1024,
             requests: 8 * 1024,
             head_bytes: 48 * 1024,
             headers: 100,
@@ -69,9 +71,50 @@ impl Default for Limits {
     }
 }
 
+/// How many connections all listeners together may have: each is an open file, and the store, the audit log and the
+/// bridges need some too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seating {
+    /// In all.
+    pub connections: usize,
+}
+
+/// Open files that are kept from connections.
+const RESERVED_FILES: usize = 256;
+
+impl Seating {
+    /// As many as `open_files`, the process's limit, leaves; where that is very low, half of it.
+    pub fn within(open_files: u64) -> Self {
+        let files = usize::try_from(open_files).unwrap_or(usize::MAX);
+        let left = files - RESERVED_FILES.min(files / 2);
+        Self { connections: left.clamp(1, Semaphore::MAX_PERMITS) }
+    }
+
+    /// How many of them one address may have at most, whatever its own limit: no one keeps all others out.
+    pub(crate) fn of_one_address(self) -> usize {
+        (self.connections - self.connections / 4).max(1)
+    }
+}
+
 impl Limits {
     /// How often a connection is looked at: often enough that its shortest deadline is late by a quarter at most.
     pub(crate) fn tick(&self) -> Duration {
         (self.head_time.min(self.idle_time) / 4).max(Duration::from_millis(10))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_to_the_rest() {
+        for (files, connections, of_one) in
+            [(1_048_576, 1_048_320, 786_240), (1024, 768, 576), (256, 128, 96), (3, 2, 2), (0, 1, 1)]
+        {
+            let seating = Seating::within(files);
+            assert_eq!((seating.connections, seating.of_one_address()), (connections, of_one), "{files}");
+        }
+        assert_eq!(Seating::within(u64::MAX).connections, Semaphore::MAX_PERMITS);
     }
 }

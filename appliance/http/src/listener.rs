@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -15,7 +15,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::Service;
 use crate::bind::{Bound, Socket};
 use crate::connection::{self, House, Phase};
-use crate::seats::Addresses;
+use crate::limits::Seating;
+use crate::seats::{Addresses, Permits};
 use crate::tls;
 
 /// After an error of accept (no more descriptors, mostly), so that it does not spin.
@@ -25,12 +26,30 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Serves all listeners until `stop` is true, then drains: nothing new is accepted, idle connections are closed, and
 /// requests under way have [`crate::Limits::drain_time`] to end. Returns when nothing is left.
-pub async fn serve(listeners: Vec<Bound>, service: Arc<dyn Service>, stop: watch::Receiver<bool>) {
+pub async fn serve(
+    listeners: Vec<Bound>,
+    service: Arc<dyn Service>,
+    seating: Seating,
+    stop: watch::Receiver<bool>,
+) {
+    let hall = Hall {
+        all: Arc::new(Semaphore::new(seating.connections)),
+        addresses: Arc::default(),
+        of_one_address: seating.of_one_address(),
+    };
     let mut set = JoinSet::new();
     for bound in listeners {
-        set.spawn(one(bound, service.clone(), stop.clone()));
+        set.spawn(one(bound, service.clone(), hall.clone(), stop.clone()));
     }
     while set.join_next().await.is_some() {}
+}
+
+/// What all listeners share.
+#[derive(Clone)]
+struct Hall {
+    all: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
+    of_one_address: usize,
 }
 
 enum Accepting {
@@ -64,8 +83,9 @@ impl Accepting {
     }
 }
 
-async fn one(bound: Bound, service: Arc<dyn Service>, mut stop: watch::Receiver<bool>) {
-    let Bound { socket, tls, limits, .. } = bound;
+async fn one(bound: Bound, service: Arc<dyn Service>, hall: Hall, mut stop: watch::Receiver<bool>) {
+    let Bound { socket, tls, mut limits, headers, .. } = bound;
+    limits.connections_per_address = limits.connections_per_address.min(hall.of_one_address);
     // Fails only where there is no runtime, and then nothing of this runs.
     let Ok(listener) = Accepting::new(socket) else { return };
     let permits = Arc::new(Semaphore::new(limits.connections));
@@ -74,13 +94,14 @@ async fn one(bound: Bound, service: Arc<dyn Service>, mut stop: watch::Receiver<
     let house = Arc::new(House {
         service,
         limits,
+        headers,
         tls: tls.map(TlsAcceptor::from),
         random: tls::provider().secure_random,
         requests: AtomicUsize::new(0),
     });
     let (tell, phase) = watch::channel(Phase::Open);
     tokio::select! {
-        () = accept(&listener, &house, &permits, &phase) => {}
+        () = accept(&listener, &house, &hall, &permits, &phase) => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
     drop(listener);
@@ -95,14 +116,16 @@ async fn one(bound: Bound, service: Arc<dyn Service>, mut stop: watch::Receiver<
 async fn accept(
     listener: &Accepting,
     house: &Arc<House>,
+    hall: &Hall,
     permits: &Arc<Semaphore>,
     phase: &watch::Receiver<Phase>,
 ) {
-    let addresses = Arc::new(Addresses::default());
-    // The semaphore is never closed.
-    while let Ok(permit) = permits.clone().acquire_owned().await {
+    // The semaphores are never closed. The listener's own first: one that is full must not wait with a seat of all.
+    while let Ok(own) = permits.clone().acquire_owned().await
+        && let Ok(shared) = hall.all.clone().acquire_owned().await
+    {
         match listener.accept().await {
-            Ok(accepted) => welcome(accepted, house, &addresses, permit, phase),
+            Ok(accepted) => welcome(accepted, house, &hall.addresses, [shared, own], phase),
             Err(error) if is_the_clients(&error) => {}
             Err(_) => sleep(PAUSE).await,
         }
@@ -113,7 +136,7 @@ fn welcome(
     accepted: Accepted,
     house: &Arc<House>,
     addresses: &Arc<Addresses>,
-    permit: OwnedSemaphorePermit,
+    permits: Permits,
     phase: &watch::Receiver<Phase>,
 ) {
     let from = match &accepted {
@@ -121,7 +144,7 @@ fn welcome(
         Accepted::Unix(_) => None,
     };
     let limit = house.limits.connections_per_address;
-    let Some(seat) = addresses.seat(from.map(|from| from.ip()), limit, permit) else { return };
+    let Some(seat) = addresses.seat(from.map(|from| from.ip()), limit, permits) else { return };
     let (house, phase) = (house.clone(), phase.clone());
     match accepted {
         Accepted::Tcp(socket, _) => tokio::spawn(connection::serve(house, socket, from, seat, phase)),

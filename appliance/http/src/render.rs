@@ -38,6 +38,8 @@ pub struct Asked {
     pub method: Method,
     /// `X-Vault-Namespace` as it was sent.
     pub namespace: Option<HeaderValue>,
+    /// Whether it came over TLS.
+    pub secure: bool,
 }
 
 /// The one table: who is to blame, and the status that says so.
@@ -76,7 +78,10 @@ pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Byt
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, NO_STORE);
-    headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
+    // Said over plain HTTP it counts for nothing (RFC 6797), and is a promise about somebody else's port.
+    if asked.secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     if status == StatusCode::TOO_MANY_REQUESTS {
         headers.insert(RETRY_AFTER, SOON);
     }

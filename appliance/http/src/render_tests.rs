@@ -5,7 +5,7 @@ use strongroom_types::{Secret, Timestamp};
 use super::*;
 
 fn asked(method: Method) -> Asked {
-    Asked { id: RequestId([0x11; 16]), method, namespace: None }
+    Asked { id: RequestId([0x11; 16]), method, namespace: None, secure: true }
 }
 
 const ID: &str = "11111111-1111-1111-1111-111111111111";
@@ -152,10 +152,12 @@ fn the_headers_of_every_answer() {
     assert_eq!(headers["cache-control"], "no-store");
     assert_eq!(headers["strict-transport-security"], "max-age=31536000; includeSubDomains");
     assert!(!headers.contains_key("content-length") && !headers.contains_key("x-vault-namespace"));
-    let asked = Asked { namespace: Some(HeaderValue::from_static("root")), ..asked(Method::GET) };
+    let namespace = Some(HeaderValue::from_static("root"));
+    let asked = Asked { namespace, secure: false, ..asked(Method::GET) };
     let (_, headers, _) = answer_to(asked, Err(Refusal::new(Kind::TooMany, "later")));
     assert_eq!(headers["x-vault-namespace"], "root");
     assert_eq!(headers["retry-after"], "1");
+    assert!(!headers.contains_key("strict-transport-security"), "plain HTTP promises nothing");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Connection permits: so many in all, so many from one address.
+//! Connection permits: so many in all, so many of one listener, so many from one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,8 +13,11 @@ pub(crate) struct Addresses(Mutex<HashMap<IpAddr, usize>>);
 /// The right to have a connection, or to finish what one began. Given back on drop.
 pub(crate) struct Seat {
     from: Option<(Arc<Addresses>, IpAddr)>,
-    _permit: OwnedSemaphorePermit,
+    _permits: Permits,
 }
+
+/// Of all connections and of the listener's.
+pub(crate) type Permits = [OwnedSemaphorePermit; 2];
 
 impl Addresses {
     /// A seat for a connection from `address`, unless it has `limit` already. Unix sockets have no address.
@@ -22,10 +25,10 @@ impl Addresses {
         self: &Arc<Self>,
         address: Option<IpAddr>,
         limit: usize,
-        permit: OwnedSemaphorePermit,
+        permits: Permits,
     ) -> Option<Seat> {
         let Some(address) = address.map(|address| address.to_canonical()) else {
-            return Some(Seat { from: None, _permit: permit });
+            return Some(Seat { from: None, _permits: permits });
         };
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
@@ -33,7 +36,7 @@ impl Addresses {
             return None;
         }
         *count += 1;
-        Some(Seat { from: Some((self.clone(), address)), _permit: permit })
+        Some(Seat { from: Some((self.clone(), address)), _permits: permits })
     }
 }
 
@@ -57,11 +60,11 @@ mod tests {
 
     #[test]
     fn seats_are_counted_by_address_and_given_back() {
-        let permits = Arc::new(Semaphore::new(10));
+        let permits = Arc::new(Semaphore::new(20));
         let addresses = Arc::new(Addresses::default());
         let take = |text: &str| {
-            let permit = permits.clone().try_acquire_owned().unwrap();
-            addresses.seat(Some(text.parse().unwrap()), 2, permit)
+            let permit = || permits.clone().try_acquire_owned().unwrap();
+            addresses.seat(Some(text.parse().unwrap()), 2, [permit(), permit()])
         };
         let first = take("10.0.0.1");
         let second = take("::ffff:10.0.0.1");
@@ -72,6 +75,6 @@ mod tests {
         assert!(take("10.0.0.1").is_some());
         drop(second);
         assert!(addresses.0.lock().unwrap().is_empty());
-        assert_eq!(permits.available_permits(), 10);
+        assert_eq!(permits.available_permits(), 20);
     }
 }

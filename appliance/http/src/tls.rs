@@ -5,10 +5,10 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -16,6 +16,7 @@ use rustls::{ServerConfig, version};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use strongroom_types::Secret;
+use zeroize::Zeroizing;
 
 /// What a listener needs to speak TLS.
 pub struct Tls {
@@ -55,10 +56,12 @@ pub enum TlsError {
         /// Why.
         cause: io::Error,
     },
-    /// Everyone on the machine may read the key's file.
-    KeyIsPublic {
+    /// Others than its owner may read the key's file, or change it.
+    KeyIsOpen {
         /// Which.
         path: PathBuf,
+        /// Its permissions.
+        mode: u32,
     },
     /// There is no certificate in the text, or it is not PEM.
     NoCertificate {
@@ -80,11 +83,12 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { path, cause } => write!(f, "cannot read {}: {cause}", path.display()),
-            Self::KeyIsPublic { path } => {
+            Self::KeyIsOpen { path, mode } => {
                 let path = path.display();
                 write!(
                     f,
-                    "everyone may read the private key {path}: chmod 600 {path}, and consider a new key"
+                    "others may read or change the private key {path} (mode {mode:04o}): chmod 600 {path}, and \
+                     consider a new key"
                 )
             }
             Self::NoCertificate { source } => {
@@ -108,19 +112,28 @@ pub struct Certificate {
     source: (Pem, Pem),
     provider: Arc<CryptoProvider>,
     current: ArcSwap<CertifiedKey>,
+    complaint: ArcSwapOption<String>,
 }
 
 impl Certificate {
     fn load(certificate: Pem, key: Pem, provider: Arc<CryptoProvider>) -> Result<Arc<Self>, TlsError> {
-        let current = ArcSwap::from_pointee(certified(&certificate, &key, &provider)?);
-        Ok(Arc::new(Self { source: (certificate, key), provider, current }))
+        let (pair, complaint) = certified(&certificate, &key, &provider)?;
+        let (current, complaint) = (ArcSwap::from_pointee(pair), ArcSwapOption::new(complaint.map(Arc::new)));
+        Ok(Arc::new(Self { source: (certificate, key), provider, current, complaint }))
     }
 
     /// Reads the files again. New connections use what was read; on an error the old pair stays.
     pub fn reload(&self) -> Result<(), TlsError> {
         let (certificate, key) = &self.source;
-        self.current.store(Arc::new(certified(certificate, key, &self.provider)?));
+        let (pair, complaint) = certified(certificate, key, &self.provider)?;
+        self.current.store(Arc::new(pair));
+        self.complaint.store(complaint.map(Arc::new));
         Ok(())
+    }
+
+    /// What an operator should know of the pair in use, if there is anything.
+    pub fn complaint(&self) -> Option<String> {
+        self.complaint.load().as_deref().cloned()
     }
 }
 
@@ -164,32 +177,70 @@ pub(crate) fn server(tls: Tls) -> Result<(Arc<ServerConfig>, Arc<Certificate>), 
     Ok((Arc::new(config), certificate))
 }
 
-fn certified(certificate: &Pem, key: &Pem, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+/// The pair, and what is to be said of it.
+fn certified(
+    certificate: &Pem,
+    key: &Pem,
+    provider: &CryptoProvider,
+) -> Result<(CertifiedKey, Option<String>), TlsError> {
     let chain_text = certificate.read()?;
     let chain: Vec<_> = CertificateDer::pem_slice_iter(chain_text.expose())
         .collect::<Result<_, _>>()
         .ok()
         .filter(|chain: &Vec<_>| !chain.is_empty())
         .ok_or_else(|| TlsError::NoCertificate { source: certificate.name() })?;
-    if let Pem::File(path) = key {
-        check_mode(path)?;
-    }
-    let key_text = key.read()?;
+    let (key_text, complaint) = key.read_guarded()?;
     let key = PrivateKeyDer::from_pem_slice(key_text.expose())
         .map_err(|_| TlsError::NoKey { source: key.name() })?;
-    CertifiedKey::from_der(chain, key, provider).map_err(TlsError::Mismatch)
+    Ok((CertifiedKey::from_der(chain, key, provider).map_err(TlsError::Mismatch)?, complaint))
 }
 
-fn check_mode(path: &Path) -> Result<(), TlsError> {
-    use std::os::unix::fs::PermissionsExt;
-    let about = |cause| TlsError::Read { path: path.to_owned(), cause };
-    match std::fs::metadata(path).map_err(about)?.permissions().mode() & 0o007 {
-        0 => Ok(()),
-        _ => Err(TlsError::KeyIsPublic { path: path.to_owned() }),
+/// Who besides its owner gets at a key's file.
+#[derive(Debug, PartialEq, Eq)]
+enum Access {
+    /// Nobody, or our own group that reads it.
+    Fine,
+    /// Another group reads it.
+    ForeignGroup,
+    /// Everybody, or a group that may change it.
+    Open,
+}
+
+fn access(mode: u32, group: u32, own_group: u32) -> Access {
+    match (mode & 0o027, mode & 0o040) {
+        (0, 0) => Access::Fine,
+        (0, _) if group == own_group => Access::Fine,
+        (0, _) => Access::ForeignGroup,
+        _ => Access::Open,
     }
 }
 
 impl Pem {
+    /// A private key, and what is to be said of its file; one that others get at is not used. What is looked at is the
+    /// file that is read, whatever its name stands for a moment later.
+    fn read_guarded(&self) -> Result<(Secret, Option<String>), TlsError> {
+        use std::io::Read;
+        use std::os::unix::fs::MetadataExt;
+        let Self::File(path) = self else { return Ok((self.read()?, None)) };
+        let about = |cause| TlsError::Read { path: path.clone(), cause };
+        let mut file = std::fs::File::open(path).map_err(about)?;
+        let found = file.metadata().map_err(about)?;
+        let mode = found.mode() & 0o7777;
+        let complaint = match access(mode, found.gid(), nix::unistd::getegid().as_raw()) {
+            Access::Fine => None,
+            Access::ForeignGroup => Some(format!(
+                "the group {} may read the private key {} (mode {mode:04o}): chmod 600, unless you know its members",
+                found.gid(),
+                path.display()
+            )),
+            Access::Open => return Err(TlsError::KeyIsOpen { path: path.clone(), mode }),
+        };
+        // Room for all of it: a buffer that grows leaves copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0) + 1));
+        file.read_to_end(&mut text).map_err(about)?;
+        Ok((Secret::from(std::mem::take(&mut *text)), complaint))
+    }
+
     fn read(&self) -> Result<Secret, TlsError> {
         match self {
             Self::File(path) => std::fs::read(path)
@@ -203,6 +254,24 @@ impl Pem {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Text(_) => "what was handed over".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gets_at_a_key() {
+        for mode in [0o600, 0o400, 0o700] {
+            assert_eq!(access(mode, 1, 2), Access::Fine, "{mode:o}");
+        }
+        assert_eq!(access(0o640, 2, 2), Access::Fine, "the daemon's own group");
+        assert_eq!(access(0o640, 1, 2), Access::ForeignGroup);
+        assert_eq!(access(0o650, 1, 2), Access::ForeignGroup, "a file that is no program");
+        for mode in [0o604, 0o602, 0o601, 0o620, 0o660, 0o644, 0o666, 0o777] {
+            assert_eq!(access(mode, 2, 2), Access::Open, "{mode:o}");
         }
     }
 }

@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use strongroom_http::{Limits, MinVersion};
+use strongroom_http::custom::CustomError;
+use strongroom_http::{CustomHeaders, Limits, MinVersion};
 
 use super::stanza::{Stanza, parse_address};
 use super::{API_PORT, At, JsonLimits, Listener};
@@ -21,8 +22,25 @@ pub fn read(kind: &str, stanza: &mut Stanza<'_>, json: &mut JsonLimits) -> Optio
         }
     };
     let limits = limits(stanza, json);
+    let headers = headers(stanza);
     foreign(stanza);
-    Some(Listener { at: at?, limits })
+    Some(Listener { at: at?, limits, headers })
+}
+
+/// `custom_response_headers { "default" = { "X-Name" = ["value"] } }`, by status.
+fn headers(stanza: &mut Stanza<'_>) -> CustomHeaders {
+    let mut headers = CustomHeaders::default();
+    stanza.blocks("custom_response_headers", 1, |labels, stanza| {
+        let status = labels.first().unwrap_or(&"");
+        for (name, values) in stanza.lists() {
+            match headers.add(status, &name, &values) {
+                Ok(()) => {}
+                Err(CustomError::Status) => stanza.problem(CustomError::Status.to_string()),
+                Err(error) => stanza.problem_at(&name, format!("custom_response_headers: {error}")),
+            }
+        }
+    });
+    headers
 }
 
 fn tcp(stanza: &mut Stanza<'_>) -> Option<At> {
@@ -158,7 +176,6 @@ fn foreign(stanza: &mut Stanza<'_>) {
         "telemetry",
         "profiling",
         "inflight_requests_logging",
-        "custom_response_headers",
         "disable_unauthed_rekey_endpoints",
         "disable_unauthed_generate_root_endpoints",
         "cors_enabled",

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use strongroom_http::{Limits, MinVersion};
+use strongroom_http::{CustomHeaders, Limits, MinVersion};
 use strongroom_store::Reserve;
 
 /// How deep the JSON of a request may be nested.
@@ -80,6 +80,8 @@ pub struct Listener {
     pub at: At,
     /// Its limits.
     pub limits: Limits,
+    /// What it adds to its answers.
+    pub headers: CustomHeaders,
 }
 
 /// Where a listener listens.

@@ -157,6 +157,22 @@ impl<'a> Stanza<'a> {
         found
     }
 
+    /// All attributes, whatever their names, each a text or a list of texts.
+    pub fn lists(&mut self) -> Vec<(String, Vec<String>)> {
+        let mut found = Vec::new();
+        for item in self.body.items() {
+            self.known.push(&item.key);
+            let texts = item.text().map(|text| vec![text]).or_else(|_| item.texts());
+            match texts {
+                Ok(texts) => {
+                    found.push((item.key.clone(), texts.into_iter().map(str::to_owned).collect()));
+                }
+                Err(error) => self.report.syntax(self.file, &error),
+            }
+        }
+        found
+    }
+
     /// Whether the key is there.
     pub fn has(&self, key: &str) -> bool {
         self.body.items().iter().any(|item| item.key == key)

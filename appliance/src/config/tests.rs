@@ -2,12 +2,24 @@
 //! `tests/config/bad/NAME.problems` hold what is to be said, one a line, without the file's name.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 use super::*;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(name)
+}
+
+/// A copy of `file` that nobody else may change, whatever the checkout's umask was.
+fn own(file: &Path) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join(file.file_name().unwrap());
+    fs::write(&copy, fs::read(file).unwrap()).unwrap();
+    fs::set_permissions(&copy, PermissionsExt::from_mode(0o600)).unwrap();
+    (folder, copy)
 }
 
 /// Each configuration of a folder, with the file of what is to be said about it.
@@ -32,6 +44,7 @@ fn lines(file: &Path, remarks: &[report::Remark]) -> String {
 #[test]
 fn good_configurations_are_read_and_warned_about() {
     for (file, expected) in corpus("good", "warnings") {
+        let (_folder, file) = own(&file);
         let (_, report) = load(std::slice::from_ref(&file)).unwrap_or_else(|report| panic!("{report}"));
         assert_eq!(lines(&file, &report.warnings), expected, "{}", file.display());
     }
@@ -41,6 +54,7 @@ fn good_configurations_are_read_and_warned_about() {
 fn all_problems_of_a_file_are_named_with_their_places() {
     let mut wrong = Vec::new();
     for (file, expected) in corpus("bad", "problems") {
+        let (_folder, file) = own(&file);
         let report = load(std::slice::from_ref(&file)).expect_err("a mistake is refused");
         let said = lines(&file, &report.problems);
         if said != expected {
@@ -52,7 +66,8 @@ fn all_problems_of_a_file_are_named_with_their_places() {
 
 #[test]
 fn every_word_of_a_production_file_arrives() {
-    let (config, _) = load(&[folder("good/production.hcl")]).unwrap();
+    let (_folder, file) = own(&folder("good/production.hcl"));
+    let (config, _) = load(&[file]).unwrap();
     let [tls, plain, unix] = config.listeners.as_slice() else { panic!("three listeners") };
     assert_eq!(
         tls.at,
@@ -66,6 +81,12 @@ fn every_word_of_a_production_file_arrives() {
     assert_eq!((tls.limits.body_bytes, tls.limits.request_time.as_secs()), (1 << 20, 30));
     assert_eq!(tls.limits.connections, Limits::default().connections);
     assert_eq!(config.json, JsonLimits { depth: 20, members: MAX_JSON_MEMBERS });
+    let mut headers = CustomHeaders::default();
+    headers.add("default", "X-Frame-Options", &["DENY".into()]).unwrap();
+    let policy = ["default-src 'none'".into(), "frame-ancestors 'none'".into()];
+    headers.add("default", "Content-Security-Policy", &policy).unwrap();
+    headers.add("4xx", "X-Custom", &["refused".into()]).unwrap();
+    assert_eq!(tls.headers, headers);
     assert_eq!(plain.at, At::Plain { address: "127.0.0.1:8202".parse().unwrap() });
     assert_eq!(unix.at, At::Unix { path: "/run/strongroom/api.sock".into(), mode: 0o660 });
     let reserve = Reserve { at_least: 1 << 30, ..Reserve::default() };
@@ -118,4 +139,30 @@ fn what_is_not_there_is_said() {
     let report = load(&[folder.path().to_owned(), folder.path().join("none.hcl")]).unwrap_err().to_string();
     assert!(report.contains("the folder has no .hcl or .json file"), "{report}");
     assert!(report.contains("none.hcl: cannot be read"), "{report}");
+}
+
+#[test]
+fn a_configuration_that_others_may_change_is_refused() {
+    let (folder, file) = own(&folder("good/legacy.hcl"));
+    let load_with = |path: &Path, mode: u32| {
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        load(&[path.to_owned()]).map(|_| ()).map_err(|report| report.to_string())
+    };
+    for mode in [0o600, 0o640, 0o644, 0o444] {
+        load_with(&file, mode).unwrap();
+    }
+    for mode in [0o620, 0o602, 0o666, 0o664] {
+        let said = load_with(&file, mode).unwrap_err();
+        assert!(
+            said.contains("legacy.hcl") && said.contains(&format!("(mode {mode:04o}): chmod go-w")),
+            "{said}"
+        );
+    }
+    // Nor in a folder: whoever may put a file there configures the server.
+    load_with(&file, 0o600).unwrap();
+    for (mode, is_well) in [(0o755, true), (0o1777, true), (0o777, false), (0o770, false)] {
+        assert_eq!(load_with(folder.path(), mode).is_ok(), is_well, "{mode:o}");
+    }
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o660)).unwrap();
+    assert!(load_with(folder.path(), 0o755).unwrap_err().contains("legacy.hcl"));
 }

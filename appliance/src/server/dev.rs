@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use strongroom_core::{Core, InitWish, Initialised, Parts, SealWish, Settings};
-use strongroom_http::{Address, Bound, Limits, MinVersion, Pem, Tls};
+use strongroom_http::{Address, Bound, CustomHeaders, Limits, MinVersion, Pem, Tls};
 use strongroom_os::{Arena, Protection};
 use strongroom_seal::{Devices, SystemEntropy};
 use strongroom_store::MemoryStore;
@@ -59,8 +59,8 @@ pub async fn serve(wish: &DevWish) -> Result<(), String> {
         key: Pem::Text(Secret::copy_of(made.issued.key.expose())),
         min_version: MinVersion::Tls12,
     });
-    let listener =
-        strongroom_http::Listener { address: Address::Tcp(wish.address), tls, limits: Limits::default() };
+    let (limits, headers) = (Limits::default(), CustomHeaders::default());
+    let listener = strongroom_http::Listener { address: Address::Tcp(wish.address), tls, limits, headers };
     let bound = strongroom_http::bind(listener).map_err(|cause| format!("listener: {cause}"))?;
     let made = initialise(&core, wish).await?;
     let token = made.root_token.expose_str().unwrap_or_default();

@@ -51,6 +51,9 @@ pub async fn serve(configurations: &[PathBuf]) -> Result<(), String> {
     });
     let core = core.map_err(|cause| format!("server: {cause}"))?;
     let listeners = config.listeners.iter().map(bind).collect::<Result<Vec<Bound>, String>>()?;
+    for complaint in listeners.iter().filter_map(Bound::certificate).filter_map(|pair| pair.complaint()) {
+        say::error(&format!("strongroom WARN  {complaint}"));
+    }
     if let Some(path) = &config.pid_file {
         fs::write(path, format!("{}\n", std::process::id()))
             .map_err(|cause| format!("pid_file {}: {cause}", path.display()))?;
@@ -117,7 +120,8 @@ fn bind(listener: &Listener) -> Result<Bound, String> {
             (Address::Tcp(*address), Some(tls))
         }
     };
-    strongroom_http::bind(strongroom_http::Listener { address, tls, limits: listener.limits.clone() })
+    let (limits, headers) = (listener.limits.clone(), listener.headers.clone());
+    strongroom_http::bind(strongroom_http::Listener { address, tls, limits, headers })
         .map_err(|cause| format!("listener: {cause}"))
 }
 

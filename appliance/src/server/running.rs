@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use strongroom_audit::Sink;
 use strongroom_core::Core;
-use strongroom_http::{Bound, Certificate};
+use strongroom_http::{Bound, Certificate, Seating};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::say;
+use crate::{sandbox, say};
 
 /// Signals, received from the moment this is made.
 pub struct Signals {
@@ -41,7 +41,9 @@ pub async fn serve(
     let (tell, stop) = watch::channel(false);
     let certificates: Vec<Arc<Certificate>> = listeners.iter().filter_map(Bound::certificate).collect();
     let service = Arc::new(core.clone());
-    let serving = tokio::spawn(strongroom_http::serve(listeners, service, stop));
+    let seating = Seating::within(sandbox::open_files());
+    say_seats(&listeners, seating);
+    let serving = tokio::spawn(strongroom_http::serve(listeners, service, seating, stop));
     // Of its own: requests under way may still need what it does.
     let (tell_core, stop_core) = watch::channel(false);
     let working = tokio::spawn(core.run(stop_core));
@@ -66,6 +68,18 @@ pub async fn serve(
     }
 }
 
+/// The system's limit is the operator's to raise, if it is below their own.
+fn say_seats(listeners: &[Bound], seating: Seating) {
+    let wished: usize = listeners.iter().map(|bound| bound.limits().connections).sum();
+    let there = seating.connections;
+    if there < wished {
+        say::error(&format!(
+            "strongroom WARN  the limit of open files leaves room for {there} connections, not {wished}: raise it \
+             (LimitNOFILE, ulimit -n) or lower max_connections"
+        ));
+    }
+}
+
 /// What cannot be reloaded stays as it was, and is said.
 fn reload(sinks: &[(String, Arc<dyn Sink>)], certificates: &[Arc<Certificate>]) {
     for (name, sink) in sinks {
@@ -78,7 +92,12 @@ fn reload(sinks: &[(String, Arc<dyn Sink>)], certificates: &[Arc<Certificate>]) 
     }
     for certificate in certificates {
         match certificate.reload() {
-            Ok(()) => say::error("strongroom INFO  certificate reloaded"),
+            Ok(()) => {
+                say::error("strongroom INFO  certificate reloaded");
+                if let Some(complaint) = certificate.complaint() {
+                    say::error(&format!("strongroom WARN  {complaint}"));
+                }
+            }
             Err(cause) => {
                 say::error(&format!("strongroom ERROR {cause}; the certificate in use stays"));
             }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use strongroom_http::Limits;
+use strongroom_http::{Address, Limits, Listener, Seating, bind};
 
-use crate::support::{PATIENCE, Server, Wire, limits};
+use crate::support::{PATIENCE, Server, Wire, address, headers, limits};
 
 const GET: &str = "GET /v1/echo HTTP/1.1\r\nHost: v\r\n\r\n";
 
@@ -261,6 +261,32 @@ fn connections_of_one_address_and_requests_under_way_are_limited() {
     server.seen.go.notify_one();
     assert_eq!(first.answer().0, 200);
     assert_eq!(second.send(GET).answer().0, 200);
+}
+
+#[test]
+fn all_listeners_share_the_seats_that_open_files_allow() {
+    let bound = |limits: Limits| {
+        let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+        bind(Listener { address, tls: None, limits, headers: headers() }).unwrap()
+    };
+    let listeners = vec![bound(limits()), bound(limits())];
+    let other = address(&listeners[1]);
+    // Three of four for one address: the last seats are for others. Each listener keeps one for whom it waits for.
+    let server = Server::seated(listeners, Seating { connections: 8 });
+    let mut open: Vec<Wire> = (0..6).map(|_| server.connect()).collect();
+    for wire in &mut open {
+        assert_eq!(wire.send(GET).answer().0, 200);
+    }
+    assert_eq!(server.connect().send(GET).rest(), "");
+    let mut elsewhere = Wire(std::net::TcpStream::connect(other).unwrap());
+    elsewhere.0.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(elsewhere.send(GET).rest(), "", "addresses are counted over all listeners");
+    // A seat that is given back is there again, a moment later.
+    drop(open.pop());
+    let start = Instant::now();
+    while server.connect().send(GET).rest_or_answer().is_none() {
+        assert!(start.elapsed() < PATIENCE, "the seat does not come back");
+    }
 }
 
 #[test]

@@ -5,11 +5,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::json;
-use strongroom_http::{Address, Bound, Limits, Listener, MinVersion, Pem, Service, Tls, bind, serve};
+use strongroom_http::{
+    Address, Bound, CustomHeaders, Limits, Listener, MinVersion, Pem, ResponseRules, Seating, Service, Tls,
+    bind, serve,
+};
 use strongroom_types::request::BodyError;
 use strongroom_types::{BoxFuture, Operation, Received, Refusal, Reply, Request};
 use tokio::runtime::Runtime;
@@ -24,6 +27,7 @@ pub struct Seen {
     pub begun: AtomicUsize,
     pub ended: AtomicUsize,
     pub go: Notify,
+    pub rules: Mutex<Arc<ResponseRules>>,
 }
 
 impl Seen {
@@ -47,6 +51,10 @@ impl Service for Fake {
             self.0.ended.fetch_add(1, Ordering::SeqCst);
             answer
         })
+    }
+
+    fn response_rules(&self) -> Arc<ResponseRules> {
+        self.0.rules.lock().unwrap().clone()
     }
 }
 
@@ -110,28 +118,48 @@ pub fn limits() -> Limits {
     }
 }
 
+/// What an operator might add.
+pub fn headers() -> CustomHeaders {
+    let mut headers = CustomHeaders::default();
+    headers.add("4xx", "X-Custom", &["refused".into(), "by us".into()]).unwrap();
+    headers.add("default", "X-Custom", &["any".into()]).unwrap();
+    headers
+}
+
+/// Where it listens, if it is TCP.
+pub fn address(bound: &Bound) -> SocketAddr {
+    match bound.address() {
+        Address::Tcp(address) => *address,
+        Address::Unix { .. } => ([0, 0, 0, 0], 0).into(),
+    }
+}
+
 impl Server {
     pub fn plain(limits: Limits) -> Self {
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
-        Self::start(bind(Listener { address, tls: None, limits }).unwrap())
+        Self::start(bind(Listener { address, tls: None, limits, headers: headers() }).unwrap())
     }
 
     pub fn tls(limits: Limits, min_version: MinVersion) -> Self {
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
-        Self::start(bind(Listener { address, tls: Some(tls(min_version)), limits }).unwrap())
+        Self::start(
+            bind(Listener { address, tls: Some(tls(min_version)), limits, headers: headers() }).unwrap(),
+        )
     }
 
     pub fn start(bound: Bound) -> Self {
+        Self::seated(vec![bound], Seating { connections: 2000 })
+    }
+
+    /// Several listeners that share their seats; the first one's address is the server's.
+    pub fn seated(listeners: Vec<Bound>, seating: Seating) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let seen = Arc::new(Seen::default());
         let (stop, stopped) = watch::channel(false);
-        let address = match bound.address() {
-            Address::Tcp(address) => *address,
-            Address::Unix { .. } => ([0, 0, 0, 0], 0).into(),
-        };
-        let url = bound.url();
-        let serving = runtime.spawn(serve(vec![bound], Arc::new(Fake(seen.clone())), stopped));
+        let address = address(&listeners[0]);
+        let url = listeners[0].url();
+        let serving = runtime.spawn(serve(listeners, Arc::new(Fake(seen.clone())), seating, stopped));
         Self { address, url, seen, stop, runtime: Some(runtime), serving: Some(serving) }
     }
 
@@ -184,6 +212,15 @@ impl Wire {
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).unwrap();
         (status, String::from_utf8(body).unwrap())
+    }
+
+    /// The status of an answer, or None if the other end closes instead.
+    pub fn rest_or_answer(&mut self) -> Option<u16> {
+        let mut first = [0];
+        match self.0.peek(&mut first) {
+            Ok(1) => Some(self.answer().0),
+            _ => None,
+        }
     }
 
     pub fn head(&mut self) -> (String, u16) {

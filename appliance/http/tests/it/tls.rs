@@ -125,7 +125,8 @@ fn a_certificate_can_be_exchanged_while_the_listener_runs() {
         min_version: MinVersion::Tls13,
     };
     let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
-    let bound = bind(Listener { address, tls: Some(pair), limits: limits() }).unwrap();
+    let bound =
+        bind(Listener { address, tls: Some(pair), limits: limits(), headers: Default::default() }).unwrap();
     let in_use = bound.certificate().unwrap();
     let server = Server::start(bound);
     let served = || shake(&server, &[b"h2"]).0.peer_certificates().unwrap()[0].to_vec();
@@ -144,7 +145,10 @@ fn certificates_and_keys_that_cannot_be_used_say_why() {
     let refused = |certificate: Pem, key: Pem| {
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
         let tls = Some(Tls { certificate, key, min_version: MinVersion::Tls13 });
-        let Err(error) = bind(Listener { address, tls, limits: limits() }) else { panic!("was accepted") };
+        let Err(error) = bind(Listener { address, tls, limits: limits(), headers: Default::default() })
+        else {
+            panic!("was accepted")
+        };
         error.to_string()
     };
     let text = |text: &str| Pem::Text(Secret::copy_of(text.as_bytes()));
@@ -154,8 +158,31 @@ fn certificates_and_keys_that_cannot_be_used_say_why() {
     assert!(refused(text("nothing"), file(&ca.key)).contains("no PEM certificate"));
     assert!(refused(file(&ca.certificate), text("nothing")).contains("no PEM private key"));
     assert!(refused(file(&ca.certificate), file(&ca.issue("foreign").1)).contains("cannot be used"));
-    let open = tempfile::NamedTempFile::new().unwrap();
-    std::fs::copy(&ca.key, open.path()).unwrap();
-    std::fs::set_permissions(open.path(), PermissionsExt::from_mode(0o644)).unwrap();
-    assert!(refused(file(&ca.certificate), file(open.path())).contains("chmod 600"));
+}
+
+/// The pair of [`ca`] with a key file of `mode`.
+fn with_key_of(mode: u32) -> (tempfile::NamedTempFile, Result<strongroom_http::Bound, String>) {
+    let key = tempfile::NamedTempFile::new().unwrap();
+    std::fs::copy(&ca().key, key.path()).unwrap();
+    std::fs::set_permissions(key.path(), PermissionsExt::from_mode(mode)).unwrap();
+    let (certificate, file) = (Pem::File(ca().certificate.clone()), Pem::File(key.path().to_owned()));
+    let tls = Some(Tls { certificate, key: file, min_version: MinVersion::Tls13 });
+    let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
+    let bound = bind(Listener { address, tls, limits: limits(), headers: Default::default() });
+    (key, bound.map_err(|error| error.to_string()))
+}
+
+#[test]
+fn cve_2021_38553_a_key_that_others_get_at_is_refused() {
+    for mode in [0o644, 0o604, 0o602, 0o660, 0o620, 0o666] {
+        let (key, bound) = with_key_of(mode);
+        let Err(error) = bound else { panic!("{mode:o} was accepted") };
+        assert!(error.contains(&format!("(mode {mode:04o})")), "{error}");
+        assert!(error.contains(&format!("chmod 600 {}", key.path().display())), "{error}");
+    }
+    let (key, bound) = with_key_of(0o640);
+    let certificate = bound.unwrap().certificate().unwrap();
+    assert_eq!(certificate.complaint(), None, "the file's group is our own");
+    std::fs::set_permissions(key.path(), PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(matches!(certificate.reload(), Err(TlsError::KeyIsOpen { mode: 0o644, .. })));
 }

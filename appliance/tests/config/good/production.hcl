@@ -21,6 +21,14 @@ listener "tcp" {
   max_request_size = 1048576
   max_request_duration   = "30s"
   max_request_json_depth = 20
+
+  custom_response_headers {
+    "default" = {
+      "X-Frame-Options"         = "DENY"
+      "Content-Security-Policy" = ["default-src 'none'", "frame-ancestors 'none'"]
+    }
+    "4xx" = { "X-Custom" = ["refused"] }
+  }
 }
 
 listener "tcp" { address = "127.0.0.1:8202" tls_disable = "true" }
