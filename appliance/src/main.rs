@@ -15,6 +15,8 @@
 mod certificate;
 mod config;
 mod files;
+#[cfg(test)]
+mod matrix;
 mod registry;
 mod routes;
 mod sandbox;

@@ -20,13 +20,20 @@ pub struct FieldSpec {
     pub kind: Kind,
     /// Whether the audit log shows it in clear.
     pub clear_in_audit: bool,
+    /// Whether a body without it is refused.
+    pub required: bool,
 }
 
 impl FieldSpec {
     /// Stands for every key that is not declared: in the table of an endpoint that takes any object (KV v1), so that
     /// nothing in it is unrecognized.
-    pub const REST: Self =
-        Self { name: "*", help: "Any other key, as it comes.", kind: Kind::Any, clear_in_audit: false };
+    pub const REST: Self = Self {
+        name: "*",
+        help: "Any other key, as it comes.",
+        kind: Kind::Any,
+        clear_in_audit: false,
+        required: false,
+    };
 
     /// Whether this is [`FieldSpec::REST`].
     pub fn is_rest(&self) -> bool {
@@ -92,12 +99,22 @@ pub trait FieldType: Sized {
 impl<T: FieldType> Field<T> {
     /// Declares a field.
     pub const fn new(name: &'static str, help: &'static str) -> Self {
-        Self { spec: FieldSpec { name, help, kind: T::KIND, clear_in_audit: false }, kind: PhantomData }
+        Self {
+            spec: FieldSpec { name, help, kind: T::KIND, clear_in_audit: false, required: false },
+            kind: PhantomData,
+        }
     }
 
     /// The same field, shown in clear in the audit log.
     pub const fn clear_in_audit(mut self) -> Self {
         self.spec.clear_in_audit = true;
+        self
+    }
+
+    /// The same field, without which the body is refused. The handler refuses, in its own words; documents and tests
+    /// read it here.
+    pub const fn required(mut self) -> Self {
+        self.spec.required = true;
         self
     }
 

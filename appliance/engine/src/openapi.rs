@@ -124,6 +124,11 @@ fn change<H>(prefix: &str, route: &Route<H>, endpoint: &Endpoint<H>) -> Value {
         {
             schema.insert("additionalProperties".into(), true.into());
         }
+        let required: Vec<&str> =
+            endpoint.fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+        if let Some(schema) = schema.as_object_mut().filter(|_| !required.is_empty()) {
+            schema.insert("required".into(), required.into());
+        }
         operation.insert("requestBody".into(), json!({ "content": { content_type: { "schema": schema } } }));
     }
     let (status, words) =

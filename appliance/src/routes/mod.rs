@@ -103,7 +103,8 @@ pub fn tables(engine: &Engine) -> Vec<(String, Table<Handler>)> {
         let options: MountOptions =
             (!version.is_empty()).then(|| ("version".to_owned(), version.to_owned())).into_iter().collect();
         let Ok(table) = (engine.routes)(&options) else { continue };
-        if tables.iter().all(|(_, known)| !std::ptr::eq(*known, table)) {
+        let paths = |table: Table<Handler>| table.iter().map(|route| route.path);
+        if tables.iter().all(|(_, known)| paths(known).ne(paths(table))) {
             let options = options.iter().map(|(name, value)| format!(" {name}={value}")).collect();
             tables.push((options, table));
         }

@@ -91,7 +91,7 @@ const ROUTES: Table<Handler> = &[
         params: &[USERNAME],
         help: "Log in.",
         unauthenticated: true,
-        endpoints: &[Endpoint::login("Log in with a password.", &[PASSWORD.spec()], login)],
+        endpoints: &[Endpoint::login("Log in with a password.", &[PASSWORD.required().spec()], login)],
         ..Route::BASE
     },
 ];

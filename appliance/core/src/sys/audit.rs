@@ -10,7 +10,7 @@ use crate::perform::{Run, Scene, SystemHandler, Work};
 
 const INPUT: Field<String> = Field::new("input", "The text to hash.");
 const SINK: Param = Param { name: "path", help: "The name of the sink.", kind: ParamKind::Exact };
-const HASH: &[FieldSpec] = &[INPUT.spec()];
+const HASH: &[FieldSpec] = &[INPUT.required().spec()];
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[

@@ -16,8 +16,14 @@ use crate::perform::{After, Run, Scene, Work};
 use crate::tokens::base62;
 
 const TYPE: Field<String> = Field::new("type", "The kind of method: userpass, …");
-const ENABLE: &[FieldSpec] =
-    &[TYPE.spec(), DESCRIPTION.spec(), CONFIG.spec(), OPTIONS.spec(), LOCAL.spec(), SEAL_WRAP.spec()];
+const ENABLE: &[FieldSpec] = &[
+    TYPE.required().spec(),
+    DESCRIPTION.spec(),
+    CONFIG.spec(),
+    OPTIONS.spec(),
+    LOCAL.spec(),
+    SEAL_WRAP.spec(),
+];
 
 /// Where all auth methods are mounted.
 pub const PREFIX: &str = "auth/";

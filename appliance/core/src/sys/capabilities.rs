@@ -13,21 +13,27 @@ const PATH: Field<Vec<String>> = Field::new("path", "One path, as older clients 
 const TOKEN: Field<String> = Field::new("token", "The token to ask about.");
 const ACCESSOR: Field<String> = Field::new("accessor", "The accessor of the token to ask about.");
 const FIELDS: &[FieldSpec] = &[PATHS.spec(), PATH.spec(), TOKEN.spec(), ACCESSOR.spec()];
+const OF_TOKEN: &[FieldSpec] = &[PATHS.spec(), PATH.spec(), TOKEN.required().spec(), ACCESSOR.spec()];
+const OF_ACCESSOR: &[FieldSpec] = &[PATHS.spec(), PATH.spec(), TOKEN.spec(), ACCESSOR.required().spec()];
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[
-    route("capabilities", "What a token may do.", &[ask(of_token)]),
-    route("capabilities-self", "What the caller's token may do.", &[ask(of_self)]),
-    route("capabilities-accessor", "What the token with an accessor may do.", &[ask(of_accessor)]),
+    route("capabilities", "What a token may do.", &[ask(OF_TOKEN, of_token)]),
+    route("capabilities-self", "What the caller's token may do.", &[ask(FIELDS, of_self)]),
+    route(
+        "capabilities-accessor",
+        "What the token with an accessor may do.",
+        &[ask(OF_ACCESSOR, of_accessor)],
+    ),
 ];
 
 const fn route(path: &'static str, help: &'static str, endpoints: &'static [Endpoint<Run>]) -> Route<Run> {
     Route { path, help, endpoints, ..Route::BASE }
 }
 
-const fn ask(run: SystemHandler) -> Endpoint<Run> {
+const fn ask(fields: &'static [FieldSpec], run: SystemHandler) -> Endpoint<Run> {
     let summary = "List the capabilities on some paths.";
-    Endpoint { operation: Operation::Update, summary, fields: FIELDS, body: Body::Json, run: Run::Free(run) }
+    Endpoint { operation: Operation::Update, summary, fields, body: Body::Json, run: Run::Free(run) }
 }
 
 fn of_self(scene: &Scene<'_>) -> Result<Work, Refusal> {

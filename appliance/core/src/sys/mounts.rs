@@ -25,7 +25,7 @@ pub(super) const SEAL_WRAP: Field<bool> =
 const ENTROPY: Field<bool> = Field::new("external_entropy_access", "Accepted and shown.");
 
 const ENABLE: &[FieldSpec] = &[
-    TYPE.spec(),
+    TYPE.required().spec(),
     DESCRIPTION.spec(),
     CONFIG.spec(),
     OPTIONS.spec(),

@@ -17,7 +17,8 @@ const RULES: Field<String> = Field::new("rules", "The older name of 'policy', on
 const CAS: Field<i64> =
     Field::new("cas", "The version that this one is to follow; 0 if there is to be none.");
 const CAS_REQUIRED: Field<bool> = Field::new("cas_required", "Whether 'cas' has to be given from now on.");
-const FIELDS: &[FieldSpec] = &[POLICY.spec(), RULES.spec(), CAS.spec(), CAS_REQUIRED.spec()];
+const FIELDS: &[FieldSpec] = &[POLICY.required().spec(), RULES.spec(), CAS.spec(), CAS_REQUIRED.spec()];
+const OLD_FIELDS: &[FieldSpec] = &[POLICY.spec(), RULES.spec(), CAS.spec(), CAS_REQUIRED.spec()];
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[
@@ -34,7 +35,11 @@ pub const ROUTES: &[Route<Run>] = &[
         path: "policies/acl/{name}",
         params: &[NAME],
         help: "One policy.",
-        endpoints: &[on(Operation::Read, "Read the policy.", read), write_of(write), remove_of(remove)],
+        endpoints: &[
+            on(Operation::Read, "Read the policy.", read),
+            write_of(FIELDS, write),
+            remove_of(remove),
+        ],
         ..Route::BASE
     },
     Route {
@@ -52,7 +57,7 @@ pub const ROUTES: &[Route<Run>] = &[
         help: "One policy, as older clients ask.",
         endpoints: &[
             on(Operation::Read, "Read the policy.", read_legacy),
-            write_of(write_legacy),
+            write_of(OLD_FIELDS, write_legacy),
             remove_of(remove),
         ],
         ..Route::BASE
@@ -63,9 +68,9 @@ const fn on(operation: Operation, summary: &'static str, run: SystemHandler) -> 
     Endpoint { operation, summary, fields: &[], body: Body::None, run: Run::Free(run) }
 }
 
-const fn write_of(run: SystemHandler) -> Endpoint<Run> {
+const fn write_of(fields: &'static [FieldSpec], run: SystemHandler) -> Endpoint<Run> {
     let summary = "Make or replace the policy.";
-    Endpoint { operation: Operation::Update, summary, fields: FIELDS, body: Body::Json, run: Run::Alone(run) }
+    Endpoint { operation: Operation::Update, summary, fields, body: Body::Json, run: Run::Alone(run) }
 }
 
 const fn remove_of(run: SystemHandler) -> Endpoint<Run> {

@@ -21,7 +21,7 @@ use crate::perform::{After, Run, Scene, Work};
 
 const FROM: Field<String> = Field::new("from", "The path of the mount.");
 const TO: Field<String> = Field::new("to", "Its new path.");
-const MOVE: &[FieldSpec] = &[FROM.spec(), TO.spec()];
+const MOVE: &[FieldSpec] = &[FROM.required().spec(), TO.required().spec()];
 const ID: Param =
     Param { name: "migration_id", help: "What the move was answered with.", kind: ParamKind::Exact };
 

@@ -18,7 +18,8 @@ const TOKEN: Field<String> = Field::new("token", "The token.");
 const ACCESSOR: Field<String> = Field::new("accessor", "The accessor of the token.");
 pub(super) const INCREMENT: Field<Seconds> = Field::new("increment", "How long it is to live from now on.");
 const BY_TOKEN: &[FieldSpec] = &[TOKEN.spec(), INCREMENT.spec()];
-const BY_ACCESSOR: &[FieldSpec] = &[ACCESSOR.spec(), INCREMENT.spec()];
+const BY_ACCESSOR: &[FieldSpec] = &[ACCESSOR.required().spec(), INCREMENT.spec()];
+const ENDED: &[FieldSpec] = &[TOKEN.required().spec(), INCREMENT.spec()];
 
 /// All routes below `auth/token/`.
 pub const TABLES: &[Table<Run>] = &[ROUTES, role_routes::ROUTES];
@@ -58,11 +59,11 @@ const ROUTES: &[Route<Run>] = &[
         "Let a token live longer, by accessor.",
         &[update("Renew.", BY_ACCESSOR, renew_accessor)],
     ),
-    route("revoke", "End a token and its children.", &[revoking(BY_TOKEN, revoke)]),
+    route("revoke", "End a token and its children.", &[revoking(ENDED, revoke)]),
     route("revoke-self", "End the caller's token and its children.", &[revoking(&[], revoke_self)]),
     route("revoke-accessor", "End a token by accessor.", &[revoking(BY_ACCESSOR, revoke_accessor)]),
     route("tidy", "Remove what has expired; that happens by itself, too.", &[update("Tidy.", &[], tidy)]),
-    route("revoke-orphan", "End a token; its children live on.", &[revoking(BY_TOKEN, revoke_orphan)]),
+    route("revoke-orphan", "End a token; its children live on.", &[revoking(ENDED, revoke_orphan)]),
     Route {
         path: "accessors",
         help: "The accessors of all tokens.",

@@ -17,7 +17,7 @@ pub const READ: &[FieldSpec] = &[VERSION.spec()];
 /// The query of a read of the keys.
 pub const SUBKEYS: &[FieldSpec] = &[VERSION.spec(), DEPTH.spec()];
 /// The body of a write.
-pub const WRITE: &[FieldSpec] = &[DATA.spec(), OPTIONS.spec()];
+pub const WRITE: &[FieldSpec] = &[DATA.required().spec(), OPTIONS.spec()];
 
 pub(super) fn read(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let (values, metadata) = version(cx, call, "data")?;

@@ -9,7 +9,7 @@ use super::key::{Found, Version, delete_version};
 const VERSIONS: Field<Vec<i64>> = Field::new("versions", "The numbers of the versions.");
 
 /// The body of all three.
-pub const FIELDS: &[FieldSpec] = &[VERSIONS.spec()];
+pub const FIELDS: &[FieldSpec] = &[VERSIONS.required().spec()];
 
 pub(super) fn delete_newest(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let Some(found) = Found::load(cx, call.param("path"))? else { return Ok(Outcome::done(Vec::new())) };

@@ -1,0 +1,111 @@
+//! Who may not.
+
+use strongroom_engine::Operation;
+use strongroom_engine::surface::Rule;
+use strongroom_types::error::Kind as Blame;
+
+use super::known::{ALWAYS, WRAPPING};
+use super::rig::{ROOT, Spot, spots};
+use super::{OPERATIONS, Watch, by_path};
+
+/// Everything but `sudo`.
+const ALL: &str =
+    r#"path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "scan"] }"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c15_without_a_token_and_with_a_wrong_one_nothing_is_answered_and_nothing_changes() {
+    let watch = Watch::new().await;
+    for spot in spots().iter().filter(|spot| !spot.entry.rule.is_open()) {
+        let cases = async |watch: &Watch| {
+            watch.refused(spot, spot.ask(""), Blame::Denied, "no token").await;
+            for wrong in
+                ["made-up", "hvs.0000000000000000000000000000000000000000", "hvb.AAAA", "root", "\u{fc}"]
+            {
+                let opens = WRAPPING.contains(&spot.path.as_str());
+                let blame = if opens { Blame::BadRequest } else { Blame::Denied };
+                watch.refused(spot, spot.ask(wrong), blame, "wrong token").await;
+            }
+        };
+        watch.unchanged(spot, cases).await;
+    }
+}
+
+/// Otherwise none of these tests could fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_noticed_wherever_it_is() {
+    for (path, seen) in [
+        ("sys/policies/acl/thing", 2),
+        ("sys/auth/thing", 2),
+        ("cubbyhole/thing", 1),
+        ("m-kv-1/data/thing", 1),
+    ] {
+        let watch = Watch::new().await;
+        let spots = spots();
+        let is_delete = |spot: &&Spot| spot.path == path && spot.entry.operation == Operation::Delete;
+        let spot = spots.iter().find(is_delete).unwrap();
+        let delete = async |watch: &Watch| assert!(watch.rig.ask(spot.ask(ROOT)).await.is_ok());
+        watch.unchanged(spot, delete).await;
+        assert_eq!(watch.failures.take().len(), seen, "{path}");
+        watch.refused(spot, spot.ask(ROOT), Blame::Denied, "it is not refused").await;
+        assert!(!watch.failures.take().is_empty(), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c15_a_weak_token_is_refused_everywhere_and_nothing_changes() {
+    let watch = Watch::new().await;
+    let weak = watch.rig.token("weak", "path \"nothing/at/all\" { capabilities = [\"read\"] }").await;
+    for spot in spots().iter().filter(|spot| !spot.entry.rule.is_open()) {
+        let cases = async |watch: &Watch| {
+            watch.refused(spot, spot.ask(&weak), Blame::Denied, "weak token").await;
+            for body in ["", "no JSON", "[]", "{\"type\": {}}"] {
+                watch.refused(spot, spot.ask(&weak).body(body), Blame::Denied, "weak token, odd body").await;
+            }
+        };
+        watch.unchanged(spot, cases).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c4_and_c5_what_is_denied_by_name_or_asks_for_sudo_is_refused_to_a_token_that_may_all_else() {
+    let watch = Watch::new().await;
+    let no_sudo = watch.rig.token("no-sudo", ALL).await;
+    for spot in spots().iter().filter(|spot| !spot.entry.rule.is_open()) {
+        let slash = if spot.is_list() { "/" } else { "" };
+        let policy = format!("{ALL}\npath \"{}{slash}\" {{ capabilities = [\"deny\"] }}", spot.path);
+        let denied = watch.rig.token("all-but-one", &policy).await;
+        let cases = async |watch: &Watch| {
+            watch.refused(spot, spot.ask(&denied), Blame::Denied, "denied by name").await;
+            if spot.entry.rule == Rule::Sudo {
+                watch.refused(spot, spot.ask(&no_sudo), Blame::Denied, "no sudo").await;
+            }
+        };
+        watch.unchanged(spot, cases).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c15_what_a_path_does_not_offer_is_405_and_only_to_those_who_may_ask() {
+    let watch = Watch::new().await;
+    let spots = spots();
+    for (path, offered) in by_path(&spots) {
+        let spot = offered[0];
+        let cases = async |watch: &Watch| {
+            for operation in OPERATIONS.iter().copied() {
+                if offered.iter().any(|other| other.entry.operation == operation) {
+                    continue;
+                }
+                watch.refused(spot, spot.ask_for(operation, ROOT), Blame::Unsupported, "not offered").await;
+                let blame = if ALWAYS.contains(&path.as_str()) { Blame::Unsupported } else { Blame::Denied };
+                watch.refused(spot, spot.ask_for(operation, ""), blame, "not offered, no token").await;
+            }
+            if !ALWAYS.contains(&path.as_str()) {
+                let write = spot.ask_for(Operation::Update, ROOT).path(format!("{path}/"));
+                watch.refused(spot, write, Blame::BadRequest, "a write with a slash at its end").await;
+                let read = spot.ask_for(Operation::Read, ROOT).path(format!("{path}/"));
+                watch.refused(spot, read, Blame::NotFound, "a read with a slash at its end").await;
+            }
+        };
+        watch.unchanged(spot, cases).await;
+    }
+}

@@ -1,0 +1,26 @@
+//! What a table does not tell.
+
+/// What is at the places that the cases ask for: written by root beforehand. Of a route without a line here nothing is
+/// there, which is fine, but a delete that should not happen would go unseen.
+pub const SEEDS: &[(&str, &str)] = &[
+    ("sys/policies/acl/thing", r#"{"policy": "path \"a\" { capabilities = [\"read\"] }"}"#),
+    ("sys/auth/thing", r#"{"type": "userpass"}"#),
+    ("auth/token/roles/thing", r#"{"orphan": true}"#),
+    ("m-kv-0/thing", r#"{"a": "b"}"#),
+    ("m-kv-1/data/thing", r#"{"data": {"a": "b"}}"#),
+    ("cubbyhole/thing", r#"{"a": "b"}"#),
+    // A hash, so that nothing computes long.
+    (
+        "auth/m-userpass-0/users/thing",
+        r#"{"password_hash": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}"#,
+    ),
+];
+
+/// Reads that differ from one time to the next though nothing has changed, and why.
+pub const VOLATILE: &[(&str, &str)] = &[];
+
+/// Paths below `sys/` that are answered in every state, as the contract has it.
+pub const ALWAYS: &[&str] = &["sys/init", "sys/unseal", "sys/seal-status", "sys/health", "sys/leader"];
+
+/// Paths where a token that is unknown may be a wrapping token that is used up: said so, with a 400.
+pub const WRAPPING: &[&str] = &["sys/wrapping/unwrap", "sys/wrapping/rewrap"];
