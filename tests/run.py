@@ -79,7 +79,7 @@ def main():
     LOGS.mkdir(parents=True)
     check("fmt", "cargo", "fmt", "--all", "--check", "--", "--color", "never")
     if shutil.which("shellcheck"):
-        check("shellcheck", "shellcheck", "x", ".ci/run")
+        check("shellcheck", "shellcheck", "x", ".ci/run", *map(str, sorted(ROOT.glob("tests/compat/shell/*.sh"))))
     else:
         check("sh", "sh", "-n", "x")
     check("clippy", "cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")

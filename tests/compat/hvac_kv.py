@@ -1,37 +1,11 @@
 #!/usr/bin/env python3
 """hvac, as released, on KV version 2 and 1, tokens, policies and mounts: what its users do in their first week."""
 
-import os
-import sys
-import uuid
-
-import hvac
 from hvac import exceptions
 
-MOUNT = "compat-" + uuid.uuid4().hex[:8]
-passed = failed = 0
+from checks import UNIQUE, check, client, raises, run
 
-
-def check(what, holds):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    print(("ok      " if holds else "FAILED  ") + what)
-
-
-def raises(kind, call):
-    try:
-        call()
-    except kind as error:
-        return error
-    except Exception as error:  # the wrong kind: shown, and counted as a failure by the caller
-        print(f"        instead: {error!r}")
-    return None
-
-
-def client(token=None):
-    return hvac.Client(
-        url=os.environ["VAULT_ADDR"], token=token or os.environ["VAULT_TOKEN"], verify=os.environ.get("VAULT_CACERT", True)
-    )
+MOUNT = UNIQUE
 
 
 def seal(root):
@@ -129,14 +103,9 @@ def policies(root):
     root.sys.delete_policy(name)
 
 
-def main():
-    root = client()
-    for part in (seal, kv2, versions, kv1, policies):
-        part(root)
+def unmount(root):
     root.sys.disable_secrets_engine(MOUNT)
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
-    main()
+    run(seal, kv2, versions, kv1, policies, unmount)

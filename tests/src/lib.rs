@@ -3,12 +3,14 @@
 #![allow(clippy::disallowed_methods)] // tests start processes and look at the clock
 
 pub mod client;
+pub mod fresh;
 pub mod fuzz;
 pub mod process;
 
 use std::path::PathBuf;
 
 pub use client::{Answer, Client};
+pub use fresh::Fresh;
 pub use process::{Appliance, DevServer};
 
 /// The repository's folder.
