@@ -43,6 +43,22 @@ pub fn help<H>(prefix: &str, title: &str, version: &str, route: &Route<H>) -> Va
     json!({ "help": text, "openapi": document(title, version, vec![paths]) })
 }
 
+/// What `?help=1` answers where an engine is mounted: what it is, and each of its paths.
+pub fn help_of_root<H>(
+    prefix: &str,
+    title: &str,
+    version: &str,
+    about: &str,
+    tables: &[&[Route<H>]],
+) -> Value {
+    let routes = || tables.iter().copied().flatten();
+    let lines =
+        routes().map(|route| format!("\n    {}\n        {}\n", shown_path(prefix, route), route.help));
+    let text = format!("{about}\n\nPaths:\n{}", lines.collect::<String>());
+    let items = tables.iter().map(|table| paths(prefix, table)).collect();
+    json!({ "help": text, "openapi": document(title, version, items) })
+}
+
 /// `/secret/data/{path}`.
 fn shown_path<H>(prefix: &str, route: &Route<H>) -> String {
     format!("/{prefix}/{}", route.path.replace("*?}", "}").replace("*}", "}"))

@@ -4,6 +4,7 @@ mod admit;
 mod authenticate;
 mod authorize;
 mod charge;
+mod form;
 mod read;
 mod route;
 
@@ -12,7 +13,7 @@ pub use authenticate::{Asker, Authenticated, authenticate};
 pub use authorize::{Authorized, authorize};
 pub use charge::{Bill, Charged, charge};
 pub use read::{Read, object, read, unread};
-pub use route::{Routed, Target, route};
+pub use route::{Routed, Target, acl_path, route};
 
 /// A field that only its own module can make: whoever holds the struct around it knows that the check was done.
 mod proof {

@@ -12,7 +12,7 @@ use strongroom_types::{JsonMap, Operation, Refusal, Request, Secret};
 
 use super::authorize::denied_by_policy;
 use super::proof::Proof;
-use super::{Asker, Charged, Target};
+use super::{Asker, Charged, Target, form};
 use crate::active::Active;
 use crate::json::{self, JsonError};
 
@@ -63,7 +63,10 @@ async fn read_for_anybody(active: &Active, request: Request<Charged>) -> Result<
         // It may have taken the client a while: a token that was revoked meanwhile is none any more.
         snapshot = active.snapshot()?;
         asker = asker.map(|asker| asker.again(active, &snapshot)).transpose()?;
-        let given = object(&raw, &active.settings.json)?;
+        let given = match body == Body::Json && form::is_form(head.content_type.as_deref(), &raw) {
+            true => form::fields(&raw, &active.settings.json)?,
+            false => object(&raw, &active.settings.json)?,
+        };
         (raw, given)
     } else {
         (Secret::from(Vec::new()), query(&head))

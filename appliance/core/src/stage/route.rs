@@ -7,7 +7,7 @@ use serde_json::Value;
 use strongroom_engine::route::find;
 use strongroom_engine::{Endpoint, Handler, Route, Table, openapi};
 use strongroom_types::request::BodySource;
-use strongroom_types::{Operation, Received, Refusal, Request};
+use strongroom_types::{ApiPath, Operation, Received, Refusal, Request};
 
 use super::proof::Proof;
 use crate::active::Active;
@@ -70,7 +70,7 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
     let is_list = matches!(head.operation, Operation::List | Operation::Scan);
     let Located { target, params, path } = if !head.namespace.is_empty() {
         nowhere(path, no_handler(&format!("{}/{path}", head.namespace)))
-    } else if head.path.has_trailing_slash() && !is_list {
+    } else if head.path.has_trailing_slash() && !is_list && head.operation != Operation::Help {
         // The access list tells `a/` from `a`: what it allows must not be answered with the other one.
         nowhere(path, Refusal::not_found())
     } else {
@@ -87,6 +87,15 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
     }))
 }
 
+/// `path` as access lists see it when it is asked for: with its parameters as its route has them.
+pub fn acl_path(active: &Active, path: &ApiPath) -> String {
+    let mut canonical = locate(active, path.as_str(), Operation::Read).path.into_owned();
+    if path.has_trailing_slash() {
+        canonical.push('/');
+    }
+    canonical
+}
+
 type Params = Vec<(&'static str, String)>;
 
 struct Located<'p> {
@@ -97,6 +106,11 @@ struct Located<'p> {
 }
 
 fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'p> {
+    if operation == Operation::Help
+        && let Some(target) = help_of_root(active, path)
+    {
+        return Located { target, params: Vec::new(), path: Cow::Borrowed(path) };
+    }
     if let Some((prefix, tables, rest)) = own_tables(path) {
         let Some((route, params)) = tables.iter().find_map(|table| find(table, rest)) else {
             return nowhere(path, unsupported_path());
@@ -143,6 +157,26 @@ fn own_tables(path: &str) -> Option<(&'static str, &'static [Table<Run>], &str)>
 fn help<H>(active: &Active, prefix: &str, mount: &str, route: &'static Route<H>) -> Target {
     let body = openapi::help(prefix, "Strongroom", &active.settings.version, route);
     Target::Help { body: Box::new(body), mount: mount.to_owned() }
+}
+
+/// What is known of all that is mounted at `path`.
+fn help_of_root(active: &Active, path: &str) -> Option<Target> {
+    const SYSTEM: &str = "The system backend: the seal, mounts, policies, and what else the server is told.";
+    const TOKENS: &str = "The token backend: making, looking up, renewing and revoking tokens.";
+    let version = &active.settings.version;
+    let (body, mount) = match path {
+        "sys" => (openapi::help_of_root(path, "Strongroom", version, SYSTEM, sys::TABLES), ""),
+        "auth/token" => {
+            (openapi::help_of_root(path, "Strongroom", version, TOKENS, tokens::routes::TABLES), "")
+        }
+        _ => {
+            let mounts = active.mounts.load();
+            let mount = mounts.at(&format!("{path}/"))?;
+            let body = openapi::help_of_root(path, "Strongroom", version, mount.engine.help, &[mount.routes]);
+            return Some(Target::Help { body: Box::new(body), mount: mount.record.path.clone() });
+        }
+    };
+    Some(Target::Help { body: Box::new(body), mount: mount.to_owned() })
 }
 
 fn unsupported_path() -> Refusal {

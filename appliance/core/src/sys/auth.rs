@@ -99,6 +99,7 @@ fn tokens() -> Value {
             "max_lease_ttl": 0,
             "token_type": "default-service",
         },
+        "deprecation_status": "",
         "description": "token based credentials",
         "external_entropy_access": false,
         "local": false,

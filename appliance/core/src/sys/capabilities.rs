@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
 use strongroom_policy::Acl;
-use strongroom_types::{JsonMap, Operation, Refusal, Reply, Secret};
+use strongroom_types::{ApiPath, JsonMap, Operation, Refusal, Reply, Secret};
 
 use super::one_error;
 use crate::perform::{Run, Scene, SystemHandler, Work};
+use crate::stage;
 
 const PATHS: Field<Vec<String>> = Field::new("paths", "The paths to ask about.");
 const PATH: Field<Vec<String>> = Field::new("path", "One path, as older clients ask.");
@@ -65,11 +66,20 @@ fn answer(scene: &Scene<'_>, acl: &Acl) -> Result<Work, Refusal> {
     let paths = paths.ok_or_else(|| Refusal::bad_request("paths must be supplied"))?;
     let mut data = JsonMap::new();
     for path in &paths {
-        let held = json!(acl.capabilities(path.trim_start_matches('/')));
+        let held = json!(held(scene, acl, path));
         if paths.len() == 1 {
             data.insert("capabilities".into(), held.clone());
         }
         data.insert(path.clone(), held);
     }
     Ok(Work::reply(Reply::data_at_top(Value::from(data))))
+}
+
+/// What `acl` grants on a path as a request for it would have it asked: canonical by its route. A path that no
+/// request can have is granted nothing.
+fn held(scene: &Scene<'_>, acl: &Acl, asked: &str) -> Vec<&'static str> {
+    match ApiPath::from_text(asked.strip_prefix('/').unwrap_or(asked)) {
+        Ok(path) => acl.capabilities(&stage::acl_path(scene.active, &path)),
+        Err(_) => vec!["deny"],
+    }
 }

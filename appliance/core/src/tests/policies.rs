@@ -51,3 +51,36 @@ async fn a_policy_that_is_refused_is_not_in_the_log() {
     assert!(lines.iter().any(|line| line.contains("failed to parse policy")));
     assert!(lines.iter().all(|line| !line.contains("s3cret")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_capabilities_of_any_spelling_are_those_of_the_canonical_path() {
+    let rig = Rig::new().await;
+    let policy = r#"
+        path "sys/policies/acl/*" { capabilities = ["read"] }
+        path "sys/policies/acl/kept" { capabilities = ["deny"] }
+        path "*" { capabilities = ["list"] }
+    "#;
+    let token = rig
+        .allowed(&format!("{policy}\npath \"sys/capabilities-self\" {{ capabilities = [\"update\"] }}"))
+        .await;
+    let paths = [
+        "sys/policies/acl/kept",
+        "sys/policies/acl/KEPT",
+        "/sys/policies/acl/Kept",
+        "sys/policies/acl/Other",
+    ];
+    let told = rig.put("sys/capabilities-self", &token, json!({ "paths": paths })).await.unwrap();
+    for (path, held) in paths.iter().zip(["deny", "deny", "deny", "read"]) {
+        assert_eq!(told["data"][*path], json!([held]), "{path}");
+    }
+    // No request can have these: nothing is granted, though the policy allows a list of anything.
+    for path in
+        ["sys//policies", "//sys", "a/../b", "./a", "a\u{0}b", "a\\b", "cafe\u{301}", &"x/".repeat(300)]
+    {
+        let told = rig.put("sys/capabilities-self", &token, json!({ "paths": [path] })).await.unwrap();
+        assert_eq!(told["data"]["capabilities"], json!(["deny"]), "{path:?}");
+    }
+    let told =
+        rig.put("sys/capabilities-self", &token, json!({ "paths": ["toy/a/", "toy/a"] })).await.unwrap();
+    assert_eq!((&told["data"]["toy/a/"], &told["data"]["toy/a"]), (&json!(["list"]), &json!(["list"])));
+}

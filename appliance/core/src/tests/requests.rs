@@ -349,3 +349,59 @@ async fn policies_can_be_checked_and_set() {
         .unwrap();
     assert_eq!(old["warnings"], json!(["'rules' is deprecated, please use 'policy' instead"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_is_taken_where_json_is_and_checked_as_json_is() {
+    let rig = Rig::new().await;
+    rig.mount().await;
+    let post = |path: &str, token: &str, kind: &str, body: &str| {
+        let mut request = request(Operation::Update, path, token, None);
+        request.head.content_type = Some(kind.to_owned());
+        request.stage.body = Box::new(body.as_bytes().to_vec());
+        request
+    };
+    const FORM: &str = "application/x-www-form-urlencoded";
+    ask(&rig.core, post("toy/a", &rig.root, FORM, "x=a+b&y=%7B1%7D")).await.unwrap();
+    assert_eq!(rig.get("toy/a", &rig.root).await.unwrap()["data"], json!({"x": "a b", "y": "{1}"}));
+    // What curl says of JSON, and what it is.
+    ask(&rig.core, post("toy/a", &rig.root, FORM, " {\"x\": 2}")).await.unwrap();
+    assert_eq!(rig.get("toy/a", &rig.root).await.unwrap()["data"], json!({"x": 2}));
+    let (kind, text) = ask(&rig.core, post("toy/a", &rig.root, FORM, "x=%ff")).await.unwrap_err();
+    assert_eq!((kind, text.contains("form")), (Kind::BadRequest, true));
+    // Of another kind it is JSON that is none.
+    for kind in ["text/plain", "multipart/form-data"] {
+        assert_eq!(
+            ask(&rig.core, post("toy/a", &rig.root, kind, "x=1")).await.unwrap_err().0,
+            Kind::BadRequest
+        );
+    }
+    // The access list sees the fields of a form as it sees those of JSON.
+    let token = rig
+        .allowed(
+            r#"path "toy/*" { capabilities = ["create", "update"] denied_parameters = { "x" = ["1"] } }"#,
+        )
+        .await;
+    assert_eq!(ask(&rig.core, post("toy/b", &token, FORM, "x=1")).await.unwrap_err().0, Kind::Denied);
+    ask(&rig.core, post("toy/b", &token, FORM, "x=2")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_for_all_that_is_mounted_somewhere() {
+    let rig = Rig::new().await;
+    rig.mount().await;
+    let help =
+        async |path: &str, token: &str| ask(&rig.core, request(Operation::Help, path, token, None)).await;
+    for path in ["toy", "toy/"] {
+        let told = help(path, &rig.root).await.unwrap();
+        assert!(told["help"].as_str().unwrap().contains("\n    /toy/"), "{told}");
+        assert!(!told["openapi"]["paths"].as_object().unwrap().is_empty());
+    }
+    for path in ["sys", "auth/token"] {
+        let told = help(path, &rig.token(json!({"policies": ["default"]})).await).await.unwrap();
+        assert!(told["help"].as_str().unwrap().contains(&format!("\n    /{path}/")), "{told}");
+    }
+    // C7: whoever has nothing to do with the mount is not told whether there is one.
+    let token = rig.token(json!({"policies": ["default"]})).await;
+    assert_eq!(help("toy", &token).await.unwrap_err(), help("none", &token).await.unwrap_err());
+    assert_eq!(help("toy", "").await.unwrap_err(), help("none", "").await.unwrap_err());
+}

@@ -163,19 +163,17 @@ fn shown(scene: &Scene<'_>, known: &Known, token: Option<&Secret>) -> Value {
         "expire_time": record.expires.map(|end| end.to_string()),
         "explicit_max_ttl": record.explicit_max_ttl,
         "id": token.and_then(Secret::expose_str).unwrap_or_default(),
+        "issue_time": record.created.to_string(),
         "meta": record.meta,
         "num_uses": uses,
         "orphan": record.parent.is_none(),
         "path": record.path,
         "policies": record.policies,
+        "renewable": record.renewable && record.expires.is_some(),
         "ttl": record.ttl(scene.now),
         "type": record.kind(),
     });
     if let Some(map) = data.as_object_mut() {
-        if record.expires.is_some() {
-            map.insert("issue_time".into(), record.created.to_string().into());
-            map.insert("renewable".into(), record.renewable.into());
-        }
         if let Some(renewed) = record.last_renewal {
             map.insert("last_renewal".into(), renewed.to_string().into());
             map.insert("last_renewal_time".into(), renewed.secs().into());
