@@ -20,6 +20,7 @@ use crate::mounts::{Kinds, MountTable};
 use crate::outbox::Outbox;
 use crate::perform::After;
 use crate::policies::Policies;
+use crate::rules::ResponseRules;
 use crate::sys::remount::Moves;
 use crate::tokens::{Tokens, UseLocks};
 use crate::{Parts, Settings, audit_trail, log};
@@ -51,6 +52,8 @@ pub struct Active {
     pub mounts: ArcSwap<MountTable>,
     /// Who may what.
     pub policies: Policies,
+    /// What answers and audit lines are to look like.
+    pub rules: ArcSwap<ResponseRules>,
     /// Who asks.
     pub tokens: Tokens,
     /// Turns of tokens with limited uses.
@@ -110,6 +113,7 @@ impl Active {
             cubbyholes: view(CUBBYHOLE),
             mounts: ArcSwap::from_pointee(mounts),
             policies: Policies::load(&reader)?,
+            rules: ArcSwap::from_pointee(ResponseRules::load(&reader)?),
             tokens,
             use_locks: UseLocks::default(),
             audit,
@@ -152,6 +156,11 @@ impl Active {
                 }
                 After::Moved(moved) => self.moves.remember(moved),
                 After::Policies => self.policies.reload(&self.system.at(self.snapshot()?))?,
+                After::Rules => {
+                    let rules = ResponseRules::load(&self.system.at(self.snapshot()?))?;
+                    self.rules.store(Arc::new(rules));
+                }
+                After::Levels(levels) => levels.apply(),
                 After::Rotated(rotation) => {
                     rotation.install();
                     log::info(format_args!("a new term encrypts from here on"));

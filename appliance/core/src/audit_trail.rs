@@ -200,7 +200,7 @@ fn not_accepted(cause: AuditError, told: &'static str) -> Refusal {
     match cause {
         AuditError::TooManyStrings { .. } => cause.into(),
         other => {
-            crate::log::error(format_args!("{other}"));
+            crate::log::AUDIT.error(format_args!("{other}"));
             Refusal::new(Kind::Internal, told)
         }
     }
@@ -209,10 +209,10 @@ fn not_accepted(cause: AuditError, told: &'static str) -> Refusal {
 /// A sink begins to refuse, or takes lines again.
 pub fn report(sink: &str, cause: Option<&std::io::Error>) {
     match cause {
-        Some(cause) => crate::log::error(format_args!(
+        Some(cause) => crate::log::AUDIT.error(format_args!(
             "the audit sink \"{sink}\" refuses: {cause}. Mend it; without any other sink nothing is answered until then"
         )),
-        None => crate::log::info(format_args!("the audit sink \"{sink}\" takes lines again")),
+        None => crate::log::AUDIT.info(format_args!("the audit sink \"{sink}\" takes lines again")),
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `clock` | time that does not run backwards |
 //! | `always` | the few paths that are answered in every state |
 //! | `active` | everything that sealing takes away again: mounts, policies, tokens |
+//! | `rules`, `log` | what answers look like beyond their content; the daemon's own log and its levels |
 //! | `revocation` | the end of tokens, and of what was theirs |
 //! | `background`, `sweep` | what goes on beside the requests |
 //! | `logins`, `compute` | what becomes of a login; places for what computes long |
@@ -32,7 +33,7 @@ mod fault;
 mod finish;
 pub mod json;
 pub mod lifecycle;
-mod log;
+pub mod log;
 mod logins;
 mod mounts;
 mod outbox;
@@ -40,6 +41,7 @@ mod perform;
 mod pipeline;
 mod policies;
 mod revocation;
+mod rules;
 mod settings;
 mod stage;
 mod sweep;
@@ -61,6 +63,7 @@ use tokio::sync::watch;
 
 pub use finish::Finish;
 pub use lifecycle::{InitWish, Initialised, StartError};
+pub use rules::{Cors, ResponseRules};
 pub use settings::{Parts, SealWish, Settings};
 
 use effects::Effects;
@@ -99,6 +102,14 @@ impl Core {
             self.seal();
         }
         answer
+    }
+
+    /// What answers are to look like beyond their content. While sealed there are no rules.
+    pub fn response_rules(&self) -> Arc<ResponseRules> {
+        match &**self.state.load() {
+            State::Active(active) => active.rules.load_full(),
+            State::Sealed(_) | State::Uninitialised => Arc::default(),
+        }
     }
 
     /// The state that a request finds.

@@ -1,24 +1,234 @@
 //! The daemon's own log: one line per event on stderr, never a secret, never a client's input.
+//!
+//! Each part of the daemon has a [`Logger`] with a level of its own: what is less important is not written. The levels
+//! are those of the configuration until an operator changes them at `sys/loggers`; they are not stored. Whoever follows
+//! the log at `sys/monitor` gets each line of the level that he asks for, whether it is written here or not.
 
-use std::fmt::Arguments;
+use std::fmt::{self, Arguments};
 use std::io::Write;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
 
-/// Something an operator should know.
+use tokio::sync::broadcast;
+
+/// How important a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Every step.
+    Trace,
+    /// What helps to find a mistake.
+    Debug,
+    /// Something an operator should know.
+    Info,
+    /// Something an operator should look at.
+    Warn,
+    /// Something that went wrong.
+    Error,
+}
+
+const LEVELS: [(Level, &str); 5] = [
+    (Level::Trace, "trace"),
+    (Level::Debug, "debug"),
+    (Level::Info, "info"),
+    (Level::Warn, "warn"),
+    (Level::Error, "error"),
+];
+
+impl Level {
+    /// In lower case, as clients write it.
+    pub fn name(self) -> &'static str {
+        LEVELS.iter().find(|(level, _)| *level == self).map_or("", |(_, name)| name)
+    }
+
+    fn of(number: u8) -> Self {
+        LEVELS.get(usize::from(number)).map_or(Self::Error, |(level, _)| *level)
+    }
+}
+
+/// What is no level.
+#[derive(Clone, Copy, Debug)]
+pub struct NoLevel;
+
+impl fmt::Display for NoLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("must be trace, debug, info, warn or error")
+    }
+}
+
+impl FromStr for Level {
+    type Err = NoLevel;
+
+    /// Also the words that other servers take for these five.
+    fn from_str(text: &str) -> Result<Self, NoLevel> {
+        let text = match text.trim().to_ascii_lowercase().as_str() {
+            "" | "notice" => "info".to_owned(),
+            "warning" => "warn".to_owned(),
+            "err" => "error".to_owned(),
+            other => other.to_owned(),
+        };
+        LEVELS.iter().find(|(_, name)| *name == text).map(|(level, _)| *level).ok_or(NoLevel)
+    }
+}
+
+/// One part of the daemon, and how much of it is written.
+pub struct Logger {
+    /// As operators name it.
+    pub name: &'static str,
+    level: AtomicU8,
+}
+
+/// What belongs to no other part.
+pub static CORE: Logger = Logger::new("core");
+/// The audit log.
+pub static AUDIT: Logger = Logger::new("audit");
+/// Sealing and unsealing.
+pub static SEAL: Logger = Logger::new("seal");
+/// The listeners.
+pub static HTTP: Logger = Logger::new("http");
+
+/// All there are.
+pub const LOGGERS: [&Logger; 4] = [&AUDIT, &CORE, &HTTP, &SEAL];
+
+/// The level of the configuration.
+static CONFIGURED: AtomicU8 = AtomicU8::new(Level::Info as u8);
+
+/// A line of the log.
+pub struct Line {
+    /// How important it is.
+    pub level: Level,
+    /// Whose it is.
+    pub logger: &'static str,
+    /// What it says.
+    pub text: String,
+}
+
+/// Lines that somebody who follows may be late by; whoever is later misses some, and is told so.
+const BACKLOG: usize = 512;
+static FOLLOWERS: LazyLock<broadcast::Sender<Arc<Line>>> = LazyLock::new(|| broadcast::Sender::new(BACKLOG));
+
+/// The level of the configuration, for every logger: at the start, and when it is read again.
+pub fn set_level(level: Level) {
+    CONFIGURED.store(level as u8, Relaxed);
+    reset();
+}
+
+/// Every logger back to the level of the configuration.
+pub fn reset() {
+    set_all(Level::of(CONFIGURED.load(Relaxed)));
+}
+
+/// Every logger to `level`, until the configuration is read again.
+pub fn set_all(level: Level) {
+    for logger in LOGGERS {
+        logger.set(level);
+    }
+}
+
+/// The logger of this name.
+pub fn logger(name: &str) -> Option<&'static Logger> {
+    LOGGERS.into_iter().find(|logger| logger.name == name)
+}
+
+/// Every line from now on, of every level.
+pub fn follow() -> broadcast::Receiver<Arc<Line>> {
+    FOLLOWERS.subscribe()
+}
+
+/// Of the core: something an operator should know.
 pub fn info(text: Arguments<'_>) {
-    line("INFO ", text);
+    CORE.info(text);
 }
 
-/// Something an operator should look at.
+/// Of the core: something an operator should look at.
 pub fn warn(text: Arguments<'_>) {
-    line("WARN ", text);
+    CORE.warn(text);
 }
 
-/// Something that went wrong.
+/// Of the core: something that went wrong.
 pub fn error(text: Arguments<'_>) {
-    line("ERROR", text);
+    CORE.error(text);
 }
 
-fn line(level: &str, text: Arguments<'_>) {
-    // A log that cannot be written must not end the daemon.
-    let _ = writeln!(std::io::stderr().lock(), "strongroom {level} {text}");
+impl Logger {
+    const fn new(name: &'static str) -> Self {
+        Self { name, level: AtomicU8::new(Level::Info as u8) }
+    }
+
+    /// What is less important than this is not written.
+    pub fn level(&self) -> Level {
+        Level::of(self.level.load(Relaxed))
+    }
+
+    /// Writes from now on what is at least as important as `level`.
+    pub fn set(&self, level: Level) {
+        self.level.store(level as u8, Relaxed);
+    }
+
+    /// Back to the level of the configuration.
+    pub fn reset(&self) {
+        self.set(Level::of(CONFIGURED.load(Relaxed)));
+    }
+
+    /// What helps to find a mistake.
+    pub fn debug(&self, text: Arguments<'_>) {
+        self.line(Level::Debug, text);
+    }
+
+    /// Something an operator should know.
+    pub fn info(&self, text: Arguments<'_>) {
+        self.line(Level::Info, text);
+    }
+
+    /// Something an operator should look at.
+    pub fn warn(&self, text: Arguments<'_>) {
+        self.line(Level::Warn, text);
+    }
+
+    /// Something that went wrong.
+    pub fn error(&self, text: Arguments<'_>) {
+        self.line(Level::Error, text);
+    }
+
+    fn line(&self, level: Level, text: Arguments<'_>) {
+        if level >= self.level() {
+            let shown = level.name().to_ascii_uppercase();
+            // A log that cannot be written must not end the daemon.
+            let _ = writeln!(std::io::stderr().lock(), "strongroom {shown:<5} {text}");
+        }
+        if FOLLOWERS.receiver_count() > 0 {
+            // Nobody may be there any more.
+            let _ = FOLLOWERS.send(Arc::new(Line { level, logger: self.name, text: text.to_string() }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_ordered_and_have_the_names_that_operators_write() {
+        let parsed: Vec<Level> = ["TRACE", " debug", "notice", "warning", "err"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
+        assert_eq!(parsed, LEVELS.map(|(level, _)| level));
+        assert!(parsed.is_sorted());
+        assert!("loud".parse::<Level>().is_err());
+        for (number, (level, name)) in LEVELS.into_iter().enumerate() {
+            assert_eq!((Level::of(number as u8), level.name()), (level, name));
+        }
+    }
+
+    #[test]
+    fn a_logger_has_a_level_of_its_own_and_followers_get_every_line() {
+        static OWN: Logger = Logger::new("own");
+        OWN.set(Level::Error);
+        assert_eq!(OWN.level(), Level::Error);
+        let mut lines = follow();
+        OWN.debug(format_args!("nobody reads {}", 1));
+        let line = std::iter::from_fn(|| lines.try_recv().ok()).find(|line| line.logger == "own").unwrap();
+        assert_eq!((line.level, line.text.as_str()), (Level::Debug, "nobody reads 1"));
+    }
 }

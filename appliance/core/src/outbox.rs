@@ -100,7 +100,7 @@ impl Outbox {
         }
         let written = broker.restore(rows).map_err(fault::damaged)?;
         if written > 0 {
-            crate::log::warn(format_args!(
+            crate::log::AUDIT.warn(format_args!(
                 "{written} audit lines were missing after a crash and were written again"
             ));
         }

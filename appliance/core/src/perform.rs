@@ -14,6 +14,7 @@ use crate::active::Active;
 use crate::clock::Era;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
+use crate::sys::loggers::Levels;
 use crate::sys::remount::Moved;
 use crate::{logins, wrapping};
 
@@ -67,6 +68,10 @@ pub enum After {
     Moved(Moved),
     /// A policy has changed.
     Policies,
+    /// A setting of `sys/config/` has changed.
+    Rules,
+    /// The log's levels are to change.
+    Levels(Levels),
     /// A new term is there.
     Rotated(Rotation),
     /// There is something to sweep.

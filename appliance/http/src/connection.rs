@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use rustls::crypto::SecureRandom;
-use strongroom_core::Finish;
+use strongroom_core::{Finish, log};
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::{Received, Refusal, Reply, Request};
@@ -307,7 +306,6 @@ fn add_ui_headers(rules: &ResponseRules, headers: &mut HeaderMap) {
 /// A fault of ours is logged once, here, where its answer leaves; the client can name the request.
 fn report(id: RequestId, answer: &Result<Reply, Refusal>) {
     if let Err(Refusal { cause: Some(cause), .. }) = answer {
-        // A log that cannot be written must not end the daemon.
-        let _ = writeln!(std::io::stderr().lock(), "strongroom ERROR request {id}: {cause}");
+        log::HTTP.error(format_args!("request {id}: {cause}"));
     }
 }

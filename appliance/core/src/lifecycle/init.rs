@@ -78,7 +78,7 @@ impl Core {
             Err(StoreError::Conflict) => return Err(already()),
             Err(cause) => return Err(fault::store(cause)),
         }
-        log::info(format_args!("initialised: cluster {cluster}"));
+        log::SEAL.info(format_args!("initialised: cluster {cluster}"));
         self.begin(barrier, &made.table).await;
         let shares_of =
             |name: &str| made.shares.iter().find(|slot| slot.name == name).map_or(Vec::new(), copies);
@@ -95,7 +95,7 @@ impl Core {
                     self.enter(&before, active);
                     return;
                 }
-                Err(cause) => log::error(format_args!("initialised, but still sealed: {cause}")),
+                Err(cause) => log::SEAL.error(format_args!("initialised, but still sealed: {cause}")),
             }
         }
         barrier.seal();

@@ -221,7 +221,7 @@ impl Core {
         }
         active.barrier.seal();
         self.switch.notify();
-        log::info(format_args!("sealed: every key is wiped"));
+        log::SEAL.info(format_args!("sealed: every key is wiped"));
     }
 }
 

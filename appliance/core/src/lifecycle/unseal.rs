@@ -57,7 +57,7 @@ impl Sealed {
         let table = match stored_table(snapshot)? {
             Ok(table) => table,
             Err(cause) => {
-                log::error(format_args!("{cause}"));
+                log::SEAL.error(format_args!("{cause}"));
                 return Ok(Self::broken(cause.to_string()));
             }
         };
@@ -94,7 +94,7 @@ impl Sealed {
     fn complain(&self, troubles: Vec<String>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for trouble in troubles.iter().filter(|trouble| !seen.troubles.contains(trouble)) {
-            log::warn(format_args!("still sealed: {trouble}"));
+            log::SEAL.warn(format_args!("still sealed: {trouble}"));
         }
         seen.troubles = troubles;
     }
@@ -122,7 +122,7 @@ impl Core {
                 Err(cause) => {
                     // Nonsense is not worth a line: anybody may send it.
                     if let ShareError::Wrong { .. } = cause {
-                        log::warn(format_args!("a share was refused: {cause}"));
+                        log::SEAL.warn(format_args!("a share was refused: {cause}"));
                     }
                     return Err(refused(cause));
                 }
@@ -198,7 +198,7 @@ impl Core {
     /// A keyslot has opened. Only now can the table be believed: its MAC and generation must match the keyring.
     async fn unlock(&self, state: &Arc<State>, opened: &Opened) -> Result<(), Refusal> {
         let stay_sealed = |cause: String| {
-            log::error(format_args!("the keyslot \"{}\" has opened, but {cause}", opened.name));
+            log::SEAL.error(format_args!("the keyslot \"{}\" has opened, but {cause}", opened.name));
             if let State::Sealed(sealed) = &*self.state() {
                 sealed.complain(vec![cause.clone()]);
             }
@@ -223,7 +223,7 @@ impl Core {
         if !self.enter(state, active) {
             return Err(stay_sealed("the state has changed meanwhile: give the keys again".into()));
         }
-        log::info(format_args!("unsealed by the keyslot \"{}\"", opened.name));
+        log::SEAL.info(format_args!("unsealed by the keyslot \"{}\"", opened.name));
         Ok(())
     }
 

@@ -4,7 +4,10 @@ mod audit;
 mod auth;
 mod capabilities;
 mod clock;
+mod cors;
+mod headers;
 mod internal;
+pub mod loggers;
 mod mounts;
 mod policies;
 pub mod remount;
@@ -32,6 +35,9 @@ pub const TABLES: &[Table<Run>] = &[
     audit::ROUTES,
     seal::ROUTES,
     clock::ROUTES,
+    cors::ROUTES,
+    headers::ROUTES,
+    loggers::ROUTES,
     rotate::ROUTES,
     tools::ROUTES,
     crate::wrapping::routes::ROUTES,

@@ -11,6 +11,7 @@ mod policies;
 mod races;
 mod requests;
 mod sealing;
+mod settings;
 mod sweep;
 mod token_kinds;
 mod tokens;
