@@ -9,6 +9,7 @@
 //! | [`parameters`] | `allowed_parameters` and its like |
 //! | [`acl`] | [`Acl`]: the stanzas of several policies, merged and compiled, and the question "may they?" |
 //! | [`name`] | [`PolicyName`]: the one spelling of a policy's name |
+//! | [`password`] | how passwords that the appliance makes up are to look |
 //! | [`builtin`] | the policies that are always there |
 
 pub mod acl;
@@ -17,6 +18,7 @@ pub mod capability;
 pub mod hcl;
 pub mod name;
 pub mod parameters;
+pub mod password;
 pub mod pattern;
 pub mod policy;
 mod rule;
@@ -25,6 +27,7 @@ mod trie;
 pub use acl::{Acl, Ask, Decision, Reason};
 pub use capability::Capabilities;
 pub use name::{NameError, PolicyName};
+pub use password::PasswordPolicy;
 pub use pattern::Pattern;
 pub use policy::{Policy, PolicyError, Stanza};
 

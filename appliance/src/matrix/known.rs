@@ -4,6 +4,7 @@
 /// there, which is fine, but a delete that should not happen would go unseen.
 pub const SEEDS: &[(&str, &str)] = &[
     ("sys/policies/acl/thing", r#"{"policy": "path \"a\" { capabilities = [\"read\"] }"}"#),
+    ("sys/policies/password/thing", r#"{"policy": "length = 8 rule \"charset\" { charset = \"ab\" }"}"#),
     ("sys/auth/thing", r#"{"type": "userpass"}"#),
     ("auth/token/roles/thing", r#"{"orphan": true}"#),
     ("m-kv-0/thing", r#"{"a": "b"}"#),

@@ -9,6 +9,7 @@ mod headers;
 mod internal;
 pub mod loggers;
 mod mounts;
+mod password_policies;
 mod policies;
 pub mod remount;
 pub mod rotate;
@@ -30,6 +31,7 @@ pub const TABLES: &[Table<Run>] = &[
     remount::ROUTES,
     auth::ROUTES,
     policies::ROUTES,
+    password_policies::ROUTES,
     capabilities::ROUTES,
     internal::ROUTES,
     audit::ROUTES,

@@ -7,6 +7,7 @@ mod lifecycle;
 mod lifetimes;
 mod logins;
 mod mounts;
+mod password_policies;
 mod policies;
 mod races;
 mod requests;
