@@ -49,7 +49,7 @@ pub struct Active {
     /// What tokens keep for themselves.
     pub cubbyholes: View,
     /// Who answers which path.
-    pub mounts: ArcSwap<MountTable>,
+    pub mounts: Arc<ArcSwap<MountTable>>,
     /// Who may what.
     pub policies: Policies,
     /// What answers and audit lines are to look like.
@@ -104,14 +104,15 @@ impl Active {
         let kinds = Kinds { engines: parts.engines, methods: parts.methods };
         let mounts = MountTable::load(&reader, &barrier, kinds, &parts.settings)?;
         let clock = Arc::new(Floored::load(parts.clock.clone(), &reader)?);
-        let tokens = Tokens::load(tokens.clone(), &tokens.at(snapshot.clone()), clock.clone())?;
-        tokens.logins.store(Arc::new(mounts.auth_ids()));
+        let mounts = Arc::new(ArcSwap::from_pointee(mounts));
+        let of_tokens = tokens.at(snapshot.clone());
+        let tokens = Tokens::load(tokens, &of_tokens, clock.clone(), mounts.clone())?;
         Ok(Arc::new(Self {
             cluster: cluster(snapshot.as_ref())?,
             facts,
             store: parts.store.clone(),
             cubbyholes: view(CUBBYHOLE),
-            mounts: ArcSwap::from_pointee(mounts),
+            mounts,
             policies: Policies::load(&reader)?,
             rules: ArcSwap::from_pointee(ResponseRules::load(&reader)?),
             tokens,
@@ -148,19 +149,18 @@ impl Active {
     pub fn follow(&self, after: Vec<After>) -> Result<(), Refusal> {
         for step in after {
             match step {
-                After::Mounts => {
-                    let reader = self.system.at(self.snapshot()?);
-                    let table = MountTable::load(&reader, &self.barrier, self.kinds, &self.settings)?;
-                    self.tokens.logins.store(Arc::new(table.auth_ids()));
+                After::Mount(id) => {
+                    let (before, system) = (self.mounts.load_full(), self.system.at(self.snapshot()?));
+                    let table = before.changed(id, &system, &self.barrier, self.kinds, &self.settings)?;
                     self.mounts.store(Arc::new(table));
                 }
                 After::Moved(moved) => self.moves.remember(moved),
-                After::Policies => self.policies.reload(&self.system.at(self.snapshot()?))?,
                 After::Rules => {
                     let rules = ResponseRules::load(&self.system.at(self.snapshot()?))?;
                     self.rules.store(Arc::new(rules));
                 }
                 After::Levels(levels) => levels.apply(),
+                After::Policy(name) => self.policies.reload(&self.system.at(self.snapshot()?), &name)?,
                 After::Rotated(rotation) => {
                     rotation.install();
                     log::info(format_args!("a new term encrypts from here on"));

@@ -1,12 +1,13 @@
 //! The mount table: which engine answers which path.
 //!
 //! A mount is one record in the system's view, `["mount", <mount id>]`, JSON. The table in memory is built
-//! from all of them at unseal and again after each change; it is replaced as a whole, so that a request sees one
-//! table from its beginning to its end.
+//! from all of them at unseal; a change makes a new one that shares with the old what has not changed, so that a request
+//! sees one table from its beginning to its end, and the ten-thousandth mount is made as fast as the first.
 
-use std::collections::{HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
+use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Barrier, Name, Reader, View, Write};
 use strongroom_engine::{Engine, Entropy, Handler, Method, MountInfo, MountOptions, Route};
@@ -115,10 +116,11 @@ pub fn is_auth(path: &str) -> bool {
     path.starts_with("auth/")
 }
 
-/// All mounts at one moment.
-#[derive(Default)]
+/// All mounts at one moment. None is below another.
+#[derive(Clone, Default)]
 pub struct MountTable {
-    by_path: HashMap<String, Arc<Mount>>,
+    by_path: RedBlackTreeMapSync<String, Arc<Mount>>,
+    by_id: RedBlackTreeMapSync<MountId, Arc<Mount>>,
 }
 
 impl MountTable {
@@ -129,33 +131,55 @@ impl MountTable {
         kinds: Kinds,
         settings: &Settings,
     ) -> Result<Self, Refusal> {
-        let mut by_path = HashMap::new();
+        let mut table = Self::default();
         for id in system.list(&name_of_all()?, None, None).map_err(barrier_fault)? {
             let name = name_of_all()?.child(id).map_err(damaged)?;
-            let Some(entry) = system.get(&name).map_err(barrier_fault)? else { continue };
-            let record: MountRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-            let mount = match Mount::new(record.clone(), barrier, kinds, settings) {
-                Ok(mount) => mount,
-                Err(cause) => {
-                    // One mount that cannot be served must not keep the others from being.
-                    crate::log::error(format_args!("the mount {} is not served: {cause}", record.path));
-                    Mount::unserved(record, barrier, settings)
-                }
-            };
-            by_path.insert(mount.record.path.clone(), Arc::new(mount));
+            if let Some(mount) = Mount::load(system, &name, barrier, kinds, settings)? {
+                table.insert(Arc::new(mount));
+            }
         }
-        Ok(Self { by_path })
+        Ok(table)
     }
 
-    /// The mount with the longest path that `path` (canonical) is at or below, and what follows it.
+    /// The table after the mount `id` has changed: made, tuned, moved or removed.
+    pub fn changed(
+        &self,
+        id: MountId,
+        system: &Reader,
+        barrier: &Arc<Barrier>,
+        kinds: Kinds,
+        settings: &Settings,
+    ) -> Result<Self, Refusal> {
+        let mut table = self.clone();
+        if let Some(before) = self.by_id(id) {
+            table.by_path.remove_mut(&before.record.path);
+            table.by_id.remove_mut(&id);
+        }
+        if let Some(mount) = Mount::load(system, &name_of(id)?, barrier, kinds, settings)? {
+            table.insert(Arc::new(mount));
+        }
+        Ok(table)
+    }
+
+    fn insert(&mut self, mount: Arc<Mount>) {
+        self.by_id.insert_mut(mount.record.id, mount.clone());
+        self.by_path.insert_mut(mount.record.path.clone(), mount);
+    }
+
+    /// The mount that `path` (canonical) is at or below, and what follows it.
     pub fn find<'p>(&self, path: &'p str) -> Option<(&Arc<Mount>, &'p str)> {
-        let whole = self.by_path.get(&format!("{path}/")).map(|mount| (mount, ""));
-        whole.or_else(|| {
-            path.rmatch_indices('/').find_map(|(at, _)| {
-                let (mount, rest) = path.split_at_checked(at + 1)?;
-                Some((self.by_path.get(mount)?, rest))
-            })
-        })
+        let mount = self.at_or_above(&format!("{path}/"))?;
+        let held = mount.record.path.as_str();
+        let rest = path.strip_prefix(held).or_else(|| (path == held.strip_suffix('/')?).then_some(""))?;
+        Some((mount, rest))
+    }
+
+    /// The mount whose path is the beginning of `path`, which ends in a slash. Between the two in order there could be
+    /// others that begin so as well, but they would be below it.
+    fn at_or_above(&self, path: &str) -> Option<&Arc<Mount>> {
+        let up_to = (Bound::Unbounded, Bound::Included(path));
+        let (held, mount) = self.by_path.range::<str, _>(up_to).next_back()?;
+        path.starts_with(held.as_str()).then_some(mount)
     }
 
     /// The mount at exactly `path`, which ends in a slash.
@@ -165,28 +189,43 @@ impl MountTable {
 
     /// All mounts, by path.
     pub fn all(&self) -> Vec<&Arc<Mount>> {
-        let mut all: Vec<_> = self.by_path.values().collect();
-        all.sort_by(|a, b| a.record.path.cmp(&b.record.path));
-        all
+        self.by_path.values().collect()
     }
 
     /// The mount with this id.
     pub fn by_id(&self, id: MountId) -> Option<&Arc<Mount>> {
-        self.by_path.values().find(|mount| mount.record.id == id)
-    }
-
-    /// The ids of all auth methods.
-    pub fn auth_ids(&self) -> HashSet<MountId> {
-        self.by_path.values().filter(|mount| mount.is_auth()).map(|mount| mount.record.id).collect()
+        self.by_id.get(&id)
     }
 
     /// A mount that `path` (with its slash) would be at, above or below.
     pub fn conflict(&self, path: &str) -> Option<&str> {
-        self.by_path.keys().map(String::as_str).find(|held| held.starts_with(path) || path.starts_with(held))
+        let below = || {
+            let (held, _) = self.by_path.range::<str, _>((Bound::Included(path), Bound::Unbounded)).next()?;
+            held.starts_with(path).then_some(held.as_str())
+        };
+        self.at_or_above(path).map(|mount| mount.record.path.as_str()).or_else(below)
     }
 }
 
 impl Mount {
+    /// The mount whose record is `name`, if there is one.
+    fn load(
+        system: &Reader,
+        name: &Name,
+        barrier: &Arc<Barrier>,
+        kinds: Kinds,
+        settings: &Settings,
+    ) -> Result<Option<Self>, Refusal> {
+        let Some(entry) = system.get(name).map_err(barrier_fault)? else { return Ok(None) };
+        let record: MountRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
+        let mount = Self::new(record.clone(), barrier, kinds, settings).unwrap_or_else(|cause| {
+            // One mount that cannot be served must not keep the others from being.
+            crate::log::error(format_args!("the mount {} is not served: {cause}", record.path));
+            Self::unserved(record, barrier, settings)
+        });
+        Ok(Some(mount))
+    }
+
     /// Puts a record's engine, options and view together.
     pub fn new(
         record: MountRecord,

@@ -6,6 +6,7 @@ use serde_json::Value;
 use strongroom_barrier::{Rotation, View, Write};
 use strongroom_engine::{Caller, Cx, Handler};
 use strongroom_store::{Batch, Snapshot};
+use strongroom_types::id::MountId;
 use strongroom_types::reply::Logical;
 use strongroom_types::{Operation, Refusal, Reply, Request, Timestamp};
 use tokio::sync::{MutexGuard, OwnedMutexGuard, RwLockReadGuard, RwLockWriteGuard};
@@ -62,16 +63,16 @@ pub struct Work {
 
 /// What in memory has to follow a commit.
 pub enum After {
-    /// The mount table has changed.
-    Mounts,
+    /// A mount has changed.
+    Mount(MountId),
     /// A mount has been moved.
     Moved(Moved),
-    /// A policy has changed.
-    Policies,
     /// A setting of `sys/config/` has changed.
     Rules,
     /// The log's levels are to change.
     Levels(Levels),
+    /// The policy of this name has changed.
+    Policy(String),
     /// A new term is there.
     Rotated(Rotation),
     /// There is something to sweep.

@@ -1,15 +1,16 @@
 //! Policies, stored and compiled.
 //!
-//! A policy is one record in the system's view, `["policy", name]`, JSON. All are parsed at unseal; the access
-//! list for a set of policies is compiled at its first use and kept until a policy changes.
+//! A policy is one record in the system's view, `["policy", name]`, JSON. All are parsed at unseal, then each when it
+//! changes; the access list for a set of policies is compiled at its first use and kept until a policy changes.
 //!
 //! One that cannot be parsed, because an older version took what this one refuses, denies everything to whoever holds
 //! it: what it was to forbid is not known. It is listed and can be read, replaced and removed as any other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Name, Reader, Write};
 use strongroom_policy::builtin::RESPONSE_WRAPPING;
@@ -53,9 +54,11 @@ pub struct Policies {
     state: ArcSwap<Loaded>,
 }
 
+type Parsed = RedBlackTreeMapSync<String, Option<Arc<Policy>>>;
+
 struct Loaded {
     /// `None` for one that cannot be parsed.
-    parsed: BTreeMap<String, Option<Arc<Policy>>>,
+    parsed: Parsed,
     compiled: ArcSwap<HashMap<Vec<String>, Arc<Acl>>>,
 }
 
@@ -65,9 +68,16 @@ impl Policies {
         Ok(Self { state: ArcSwap::from_pointee(Loaded::read(system)?) })
     }
 
-    /// Reads them again, after a change.
-    pub fn reload(&self, system: &Reader) -> Result<(), Refusal> {
-        self.state.store(Arc::new(Loaded::read(system)?));
+    /// Reads the policy `name` again, after a change.
+    pub fn reload(&self, system: &Reader, name: &str) -> Result<(), Refusal> {
+        let mut parsed = self.state.load().parsed.clone();
+        match record(system, name)? {
+            Some(record) => parsed.insert_mut(name.to_owned(), parse(name, &record)),
+            None => {
+                parsed.remove_mut(name);
+            }
+        }
+        self.state.store(Arc::new(Loaded { parsed, compiled: ArcSwap::default() }));
         Ok(())
     }
 
@@ -112,22 +122,28 @@ impl Policies {
 
 impl Loaded {
     fn read(system: &Reader) -> Result<Self, Refusal> {
-        let mut parsed = BTreeMap::new();
+        let mut parsed = Parsed::default();
         for name in system.list(&name_of_all()?, None, None).map_err(barrier)? {
-            let Some(record) = record(system, &name)? else { continue };
-            let policy = Policy::parse(&name, &record.text);
-            if let Err(cause) = &policy {
-                crate::log::error(format_args!(
-                    "the policy \"{name}\" cannot be used, and whoever holds it may do nothing until it is mended: {cause}"
-                ));
+            if let Some(record) = record(system, &name)? {
+                let policy = parse(&name, &record);
+                parsed.insert_mut(name, policy);
             }
-            parsed.insert(name, policy.ok().map(Arc::new));
         }
         // Not stored: nobody can change it.
         let wrapping = Policy::parse(RESPONSE_WRAPPING, RESPONSE_WRAPPING_TEXT).map_err(damaged)?;
-        parsed.insert(RESPONSE_WRAPPING.to_owned(), Some(Arc::new(wrapping)));
+        parsed.insert_mut(RESPONSE_WRAPPING.to_owned(), Some(Arc::new(wrapping)));
         Ok(Self { parsed, compiled: ArcSwap::default() })
     }
+}
+
+fn parse(name: &str, record: &PolicyRecord) -> Option<Arc<Policy>> {
+    let policy = Policy::parse(name, &record.text);
+    if let Err(cause) = &policy {
+        crate::log::error(format_args!(
+            "the policy \"{name}\" cannot be used, and whoever holds it may do nothing until it is mended: {cause}"
+        ));
+    }
+    policy.ok().map(Arc::new)
 }
 
 /// What is stored of the policy `name`.

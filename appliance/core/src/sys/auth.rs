@@ -163,11 +163,11 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
         seal_wrap: call.get(&SEAL_WRAP).unwrap_or_default(),
         external_entropy_access: false,
     };
-    // Builds the mount to find out whether there is such a method; the table is read again after the commit.
+    // Builds the mount to find out whether there is such a method; it is built again after the commit.
     Mount::new(record.clone(), &active.barrier, active.kinds, &active.settings)?;
     let body = serde_json::to_vec(&record).map_err(damaged)?;
     let write = Write::put(name_of(record.id)?, body).if_unchanged(None);
-    Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mounts]))
+    Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mount(record.id)]))
 }
 
 /// The mount's id is gone with its record: so is the way to what it stored, and every token that it gave ends.
@@ -181,5 +181,5 @@ fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let system = scene.active.system.clone();
     let doomed = crate::sweep::doomed(mount.record.id, scene.now)?;
     let writes = vec![(system.clone(), Write::delete(name_of(mount.record.id)?)), (system, doomed)];
-    Ok(Work::done(writes).then([After::Mounts, After::Sweep]))
+    Ok(Work::done(writes).then([After::Mount(mount.record.id), After::Sweep]))
 }

@@ -153,11 +153,11 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
         seal_wrap: call.get(&SEAL_WRAP).unwrap_or_default(),
         external_entropy_access: call.get(&ENTROPY).unwrap_or_default(),
     };
-    // Builds the mount to find out whether the engine takes the options; the table is read again after the commit.
+    // Builds the mount to find out whether the engine takes the options; it is built again after the commit.
     Mount::new(record.clone(), &active.barrier, active.kinds, &active.settings)?;
     let body = serde_json::to_vec(&record).map_err(damaged)?;
     let write = Write::put(name_of(record.id)?, body).if_unchanged(None);
-    Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mounts]))
+    Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mount(record.id)]))
 }
 
 /// Whether no engine may be mounted at `path`: core's own, and what is core's in other servers.
@@ -182,7 +182,7 @@ fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let system = scene.active.system.clone();
     let doomed = crate::sweep::doomed(mount.record.id, scene.now)?;
     let writes = vec![(system.clone(), Write::delete(name_of(mount.record.id)?)), (system, doomed)];
-    Ok(Work::done(writes).then([After::Mounts, After::Sweep]))
+    Ok(Work::done(writes).then([After::Mount(mount.record.id), After::Sweep]))
 }
 
 /// The path parameter as a mount path: canonical, with its slash.

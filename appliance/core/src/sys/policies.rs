@@ -160,22 +160,22 @@ fn store(scene: &Scene<'_>, text: Option<String>) -> Result<Work, Refusal> {
     let body = serde_json::to_vec(&body).map_err(damaged)?;
     let at = name_of(&name)?;
     let seen = scene.active.system.at(scene.snapshot.clone()).get(&at).map_err(barrier)?;
-    change(scene, Write::put(at, body).if_unchanged(seen.as_ref()))
+    Ok(change(scene, name, Write::put(at, body).if_unchanged(seen.as_ref())))
 }
 
 fn remove(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let name = given_name(scene)?;
     PolicyName::parse(&name).and_then(|name| name.check_delete()).map_err(refused)?;
-    change(scene, Write::delete(name_of(&name)?))
+    let write = Write::delete(name_of(&name)?);
+    Ok(change(scene, name, write))
 }
 
 fn refused(error: strongroom_policy::NameError) -> Refusal {
     Refusal::bad_request(error.to_string())
 }
 
-fn change(scene: &Scene<'_>, write: Write) -> Result<Work, Refusal> {
-    let writes = vec![(scene.active.system.clone(), write)];
-    Ok(Work::done(writes).then([After::Policies]))
+fn change(scene: &Scene<'_>, name: String, write: Write) -> Work {
+    Work::done(vec![(scene.active.system.clone(), write)]).then([After::Policy(name)])
 }
 
 fn find(scene: &Scene<'_>, name: &str) -> Result<Option<PolicyRecord>, Refusal> {

@@ -111,7 +111,7 @@ fn remount(scene: &Scene<'_>) -> Result<Work, Refusal> {
         "The mount has been moved; sys/remount/status tells the same of the migration_id until the next seal",
     );
     let work = Work::done(vec![(active.system.clone(), write)]);
-    Ok(Work { reply, ..work }.then([After::Mounts, After::Moved(Moved { id, from, to })]))
+    Ok(Work { reply, ..work }.then([After::Mount(mount.record.id), After::Moved(Moved { id, from, to })]))
 }
 
 /// The path in `field`, canonical, with its slash.

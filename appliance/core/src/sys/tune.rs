@@ -116,7 +116,7 @@ pub(super) fn tune_of(scene: &Scene<'_>, path: &str) -> Result<Work, Refusal> {
         record.description = description;
     }
     configure(&mut record.config, path, &call.fields, &active.settings)?;
-    let mut work = Work::reply(Reply::Empty).then([After::Mounts]);
+    let mut work = Work::reply(Reply::Empty).then([After::Mount(record.id)]);
     if let Some(changed) = call.get(&OPTIONS) {
         record.options.extend(options(Some(changed))?);
         if record.options != mount.record.options {

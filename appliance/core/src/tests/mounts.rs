@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use strongroom_types::error::Kind;
 
+use super::sweep::active;
+use crate::mounts::MountTable;
 use crate::testing::{Answer, Rig};
 
 async fn remount(rig: &Rig, from: &str, to: &str) -> Answer {
@@ -167,4 +169,110 @@ async fn mounts_are_seen_by_whoever_may_do_something_there() {
     let of = async |path: &str| rig.get(&format!("sys/internal/ui/mounts/{path}"), &bare).await;
     assert_eq!(of("toy").await.unwrap_err(), of("none").await.unwrap_err());
     assert_eq!(rig.get("sys/internal/ui/mounts/toy/a", &weak).await.unwrap()["data"]["path"], "toy/");
+}
+
+/// What is in memory, and what the next start would read.
+fn tables(rig: &Rig) -> [Vec<(String, String, String)>; 2] {
+    let active = active(rig);
+    let reader = active.system.at(active.snapshot().unwrap());
+    let stored = MountTable::load(&reader, &active.barrier, active.kinds, &active.settings).unwrap();
+    let shown = |table: &MountTable| {
+        let all = table.all().into_iter();
+        all.map(|mount| {
+            let record = &mount.record;
+            let by_id = table.by_id(record.id).unwrap();
+            (record.path.clone(), record.id.to_string(), by_id.record.description.clone())
+        })
+        .collect()
+    };
+    [shown(&active.mounts.load()), shown(&stored)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_in_memory_follows_each_change_as_if_it_were_read_again() {
+    let rig = Rig::new().await;
+    for (method, path, body) in [
+        ("put", "sys/mounts/a", json!({"type": "toy"})),
+        ("put", "sys/mounts/a-b", json!({"type": "toy", "description": "near"})),
+        ("put", "sys/auth/a", json!({"type": "door"})),
+        ("put", "sys/mounts/b/c", json!({"type": "toy"})),
+        ("put", "sys/mounts/a/tune", json!({"description": "first"})),
+        ("put", "sys/remount", json!({"from": "a", "to": "z"})),
+        ("put", "sys/mounts/a", json!({"type": "toy", "description": "second"})),
+        ("put", "sys/auth/a/tune", json!({"description": "a door"})),
+        ("delete", "sys/mounts/z", Value::Null),
+        ("delete", "sys/auth/a", Value::Null),
+        ("delete", "sys/mounts/nothing", Value::Null),
+    ] {
+        match method {
+            "put" => rig.put(path, &rig.root, body).await.unwrap(),
+            _ => rig.delete(path, &rig.root).await.unwrap(),
+        };
+        let [memory, stored] = tables(&rig);
+        assert_eq!(memory, stored, "{method} {path}");
+    }
+    let paths: Vec<String> = tables(&rig)[0].iter().map(|(path, ..)| path.clone()).collect();
+    assert_eq!(paths, ["a-b/", "a/", "b/c/", "cubbyhole/"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c2_a_path_is_found_at_its_own_mount_whatever_is_near_it_in_order() {
+    let rig = Rig::new().await;
+    // Around the slash in order stand '-' and '.' before it, '0' after it.
+    for path in ["a", "a-b", "a.b", "a0", "b/c"] {
+        rig.put(&format!("sys/mounts/{path}"), &rig.root, json!({"type": "toy"})).await.unwrap();
+    }
+    let mounts = active(&rig).mounts.load_full();
+    for (path, found) in [
+        ("a", Some(("a/", ""))),
+        ("a/x", Some(("a/", "x"))),
+        ("a/-", Some(("a/", "-"))),
+        ("a/x/y", Some(("a/", "x/y"))),
+        ("a-b/x", Some(("a-b/", "x"))),
+        ("a-b", Some(("a-b/", ""))),
+        ("a-c", None),
+        ("a.b/0", Some(("a.b/", "0"))),
+        ("a0", Some(("a0/", ""))),
+        ("ab", None),
+        ("a0b", None),
+        ("b", None),
+        ("b/c/d", Some(("b/c/", "d"))),
+        ("b/d", None),
+        ("", None),
+    ] {
+        let held = mounts.find(path).map(|(mount, rest)| (mount.record.path.as_str(), rest));
+        assert_eq!(held, found, "{path}");
+    }
+    for (path, held) in [
+        ("a/", Some("a/")),
+        ("a/x/", Some("a/")),
+        ("b/", Some("b/c/")),
+        ("b/c/d/", Some("b/c/")),
+        ("a-/", None),
+        ("b/b/", None),
+        ("c/", None),
+    ] {
+        assert_eq!(mounts.conflict(path), held, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement: cargo test -p strongroom-core many_mounts -- --ignored --nocapture"]
+#[allow(clippy::print_stdout, clippy::disallowed_methods)]
+async fn many_mounts_and_policies_measured() {
+    let most: usize = std::env::var("MANY").ok().and_then(|many| many.parse().ok()).unwrap_or(10_000);
+    let rig = Rig::new().await;
+    let began = std::time::Instant::now();
+    for number in 0..most {
+        rig.put(&format!("sys/mounts/team-{number}"), &rig.root, json!({"type": "toy"})).await.unwrap();
+    }
+    println!("{most} mounts enabled in {:?}", began.elapsed());
+    let began = std::time::Instant::now();
+    for number in 0..most {
+        let policy = format!("path \"team-{number}/*\" {{ capabilities = [\"read\"] }}");
+        rig.put(&format!("sys/policies/acl/team-{number}"), &rig.root, json!({ "policy": policy }))
+            .await
+            .unwrap();
+    }
+    println!("{most} policies written in {:?}", began.elapsed());
 }

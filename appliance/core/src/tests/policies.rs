@@ -84,3 +84,28 @@ async fn c3_capabilities_of_any_spelling_are_those_of_the_canonical_path() {
         rig.put("sys/capabilities-self", &token, json!({ "paths": ["toy/a/", "toy/a"] })).await.unwrap();
     assert_eq!((&told["data"]["toy/a/"], &told["data"]["toy/a"]), (&json!(["list"]), &json!(["list"])));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_counts_as_it_is_from_the_moment_in_which_it_changes() {
+    let rig = Rig::new().await;
+    rig.mount().await;
+    rig.put("toy/a", &rig.root, json!({"x": 1})).await.unwrap();
+    let write = async |name: &str, says: &str| {
+        let policy = format!("path \"toy/a\" {{ capabilities = [\"{says}\"] }}");
+        rig.put(&format!("sys/policies/acl/{name}"), &rig.root, json!({ "policy": policy })).await.unwrap();
+    };
+    let token = rig.token(json!({"policies": ["one", "two"]})).await;
+    let reads = async || rig.get("toy/a", &token).await.is_ok();
+    assert!(!reads().await);
+    write("one", "read").await;
+    assert!(reads().await);
+    write("two", "deny").await;
+    assert!(!reads().await);
+    write("other", "deny").await;
+    rig.delete("sys/policies/acl/two", &rig.root).await.unwrap();
+    assert!(reads().await);
+    rig.delete("sys/policies/acl/one", &rig.root).await.unwrap();
+    assert!(!reads().await);
+    let names = rig.list("sys/policies/acl", &rig.root).await.unwrap()["data"]["keys"].clone();
+    assert_eq!(names, json!(["default", "other", "root"]));
+}

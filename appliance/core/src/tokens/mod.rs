@@ -31,7 +31,6 @@ pub mod routes;
 mod spend;
 mod tree;
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -48,6 +47,7 @@ use tokio::sync::RwLock;
 
 use crate::clock::{Floored, Life};
 use crate::fault::{barrier, damaged};
+use crate::mounts::MountTable;
 
 pub use create::least;
 pub use mint::{Wish, base62};
@@ -144,8 +144,8 @@ pub struct Tokens {
     pub view: View,
     /// See [`tree`].
     pub family: RwLock<()>,
-    /// The auth methods that there are: tokens of others have ended.
-    pub logins: ArcSwap<HashSet<MountId>>,
+    /// The auth methods among them give tokens, which end with their method.
+    mounts: Arc<ArcSwap<MountTable>>,
     clock: Arc<Floored>,
     salt: hmac::Key,
     recent: recent::Recent,
@@ -153,24 +153,29 @@ pub struct Tokens {
 
 impl Tokens {
     /// With the salt that init has stored.
-    pub fn load(view: View, reader: &Reader, clock: Arc<Floored>) -> Result<Self, Refusal> {
+    pub fn load(
+        view: View,
+        reader: &Reader,
+        clock: Arc<Floored>,
+        mounts: Arc<ArcSwap<MountTable>>,
+    ) -> Result<Self, Refusal> {
         let salt = reader.get(&name(&["salt"])?).map_err(barrier)?;
         let salt = salt.ok_or_else(|| damaged("the token salt is missing"))?;
-        Ok(Self::new(view, salt.value.expose(), clock))
+        Ok(Self::new(view, salt.value.expose(), clock, mounts))
     }
 
     /// With a new salt, and the write that stores it.
     pub fn create(view: View, entropy: &dyn Entropy, clock: Arc<Floored>) -> Result<(Self, Write), Refusal> {
         let salt = Secret::from(entropy.draw::<32>()?.to_vec());
-        let tokens = Self::new(view, salt.expose(), clock);
+        let tokens = Self::new(view, salt.expose(), clock, Arc::default());
         Ok((tokens, Write::put(name(&["salt"])?, salt).if_unchanged(None)))
     }
 
-    fn new(view: View, salt: &[u8], clock: Arc<Floored>) -> Self {
+    fn new(view: View, salt: &[u8], clock: Arc<Floored>, mounts: Arc<ArcSwap<MountTable>>) -> Self {
         Self {
             view,
             family: RwLock::default(),
-            logins: ArcSwap::default(),
+            mounts,
             clock,
             salt: hmac::Key::new(hmac::HMAC_SHA256, salt),
             recent: recent::Recent::default(),
@@ -269,7 +274,8 @@ impl Tokens {
 
     /// Whether the auth method that gave the token is still there.
     fn has_method(&self, record: &TokenRecord) -> bool {
-        record.login.as_ref().is_none_or(|login| self.logins.load().contains(&login.mount))
+        let is_there = |id| self.mounts.load().by_id(id).is_some_and(|mount| mount.is_auth());
+        record.login.as_ref().is_none_or(|login| is_there(login.mount))
     }
 
     /// The token that `accessor` names.
