@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroize;
 
@@ -39,8 +39,16 @@ pub enum Backing {
 pub struct Arena {
     mapping: Mapping,
     backing: Backing,
-    /// Which slots are taken.
-    taken: Mutex<Box<[bool]>>,
+    slots: Mutex<Slots>,
+}
+
+struct Slots {
+    /// Which are taken.
+    taken: Box<[bool]>,
+    /// All before this one are.
+    full_up_to: usize,
+    /// How many are not.
+    free: usize,
 }
 
 /// A key in an [`Arena`]: wiped when dropped.
@@ -84,8 +92,9 @@ impl Arena {
                 }
             },
         };
-        let taken = Mutex::new(vec![false; mapping.len() / SLOT].into_boxed_slice());
-        Ok(Arc::new(Self { mapping, backing, taken }))
+        let free = mapping.len() / SLOT;
+        let slots = Slots { taken: vec![false; free].into_boxed_slice(), full_up_to: 0, free };
+        Ok(Arc::new(Self { mapping, backing, slots: Mutex::new(slots) }))
     }
 
     /// What the memory is: for the log line at start.
@@ -115,21 +124,32 @@ impl Arena {
 
     /// How many bytes are free; they need not be in one piece.
     pub fn free(&self) -> usize {
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.iter().filter(|taken| !**taken).count() * SLOT
+        self.slots().free * SLOT
     }
 
     /// The first of `count` free slots in a row, now taken.
     fn take(&self, count: usize) -> Option<usize> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = taken.windows(count).position(|run| run.iter().all(|taken| !taken))?;
-        taken.iter_mut().skip(first).take(count).for_each(|taken| *taken = true);
+        let mut slots = self.slots();
+        let from = slots.full_up_to;
+        let found = slots.taken.get(from..)?.windows(count).position(|run| run.iter().all(|taken| !taken))?;
+        let first = from + found;
+        slots.taken.iter_mut().skip(first).take(count).for_each(|taken| *taken = true);
+        slots.free -= count;
+        if found == 0 {
+            slots.full_up_to = first + count;
+        }
         Some(first)
     }
 
     fn give_back(&self, first: usize, count: usize) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.iter_mut().skip(first).take(count).for_each(|taken| *taken = false);
+        let mut slots = self.slots();
+        slots.taken.iter_mut().skip(first).take(count).for_each(|taken| *taken = false);
+        slots.free += count;
+        slots.full_up_to = slots.full_up_to.min(first);
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,7 +203,9 @@ impl fmt::Display for ArenaError {
                  (LimitMEMLOCK= in a systemd unit, `ulimit -l` in a shell)"
             ),
             Self::NoMemory(cause) => write!(f, "no memory for keys: {cause}"),
-            Self::Full => f.write_str("the memory for keys is full: make it larger and restart"),
+            Self::Full => f.write_str(
+                "the memory for keys is full: make it larger (key_memory in the configuration) and restart",
+            ),
         }
     }
 }

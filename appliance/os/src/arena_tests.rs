@@ -164,3 +164,26 @@ fn an_absurd_size_is_an_error() {
     assert!(Arena::new(usize::MAX, Protection::BestEffort).is_err());
     assert!(Arena::new(usize::MAX / 2, Protection::Required).is_err());
 }
+
+#[test]
+fn whatever_is_taken_and_given_back_no_two_keys_lie_in_one_place() {
+    let arena = arena(4096);
+    let all = arena.free();
+    let mut held: Vec<(u8, Kept)> = Vec::new();
+    // A little arithmetic for chance: lengths of one to four slots, given back in no order.
+    let mut state = 7_usize;
+    for round in 0..2000_u32 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (length, mark) = (1 + (state >> 33) % 128, u8::try_from(round % 251).unwrap());
+        match arena.keep(&vec![mark; length]) {
+            Ok(kept) => held.push((mark, kept)),
+            Err(_) => drop(held.swap_remove((state >> 40) % held.len())),
+        }
+        assert!(held.iter().all(|(mark, kept)| kept.with(|bytes| bytes.iter().all(|byte| byte == mark))));
+        let taken: usize = held.iter().map(|(_, kept)| slots(kept.len) * SLOT).sum();
+        assert_eq!(arena.free(), all - taken);
+    }
+    held.clear();
+    assert_eq!(arena.free(), all);
+    arena.keep(&vec![1; all]).unwrap();
+}

@@ -39,6 +39,9 @@ pub const MAX_JSON_DEPTH: usize = 100;
 pub const MAX_JSON_MEMBERS: usize = 100_000;
 /// Cache of the store, in bytes.
 pub const STORE_CACHE: usize = 16 << 20;
+/// Locked memory for keys, in bytes: those of some ten thousand mounts at a time; of more, what is needed is derived
+/// again.
+pub const KEY_MEMORY: usize = 1 << 20;
 /// Lifetime of a token or lease that asks for none: 32 days, in seconds.
 pub const DEFAULT_LEASE_TTL: i64 = 768 * 3600;
 /// Longest lifetime of a token or lease: 32 days, in seconds.
@@ -69,6 +72,8 @@ pub struct Config {
     pub max_lease_ttl: i64,
     /// JSON nesting and members of a request.
     pub json: JsonLimits,
+    /// Bytes of locked memory for keys.
+    pub key_memory: usize,
     /// Where the process id is written.
     pub pid_file: Option<PathBuf>,
 }

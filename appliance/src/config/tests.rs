@@ -115,6 +115,7 @@ fn every_word_of_a_production_file_arrives() {
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (3600, 768 * 3600));
     assert_eq!(config.api_addr.as_deref(), Some("https://strongroom.example.com:8200"));
     assert_eq!((config.node.as_str(), config.cluster_name.as_deref()), ("node-a", Some("prod")));
+    assert_eq!(config.key_memory, 4 << 20);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::stanza::Stanza;
 use super::{
-    Audit, Config, DEFAULT_LEASE_TTL, JsonLimits, Listener, MAX_JSON_DEPTH, MAX_JSON_MEMBERS, MAX_LEASE_TTL,
-    Seal, Storage, audit, listener, seal, storage,
+    Audit, Config, DEFAULT_LEASE_TTL, JsonLimits, KEY_MEMORY, Listener, MAX_JSON_DEPTH, MAX_JSON_MEMBERS,
+    MAX_LEASE_TTL, Seal, Storage, audit, listener, seal, storage,
 };
 
 /// What has been read so far. Of a single value the last file's counts; stanzas add up.
@@ -20,6 +20,7 @@ pub struct Draft {
     api_addr: Option<String>,
     default_lease_ttl: Option<i64>,
     max_lease_ttl: Option<i64>,
+    key_memory: Option<u64>,
     pid_file: Option<std::path::PathBuf>,
 }
 
@@ -79,6 +80,7 @@ impl Draft {
         last(&mut self.api_addr, top.parsed("api_addr", url));
         last(&mut self.default_lease_ttl, top.seconds("default_lease_ttl"));
         last(&mut self.max_lease_ttl, top.seconds("max_lease_ttl"));
+        last(&mut self.key_memory, top.bytes("key_memory", 64 << 10..=1 << 30));
         last(&mut self.pid_file, top.path("pid_file"));
         if let (Some(default), Some(max)) = (self.default_lease_ttl, self.max_lease_ttl)
             && default > max
@@ -112,6 +114,7 @@ impl Draft {
             default_lease_ttl: self.default_lease_ttl.unwrap_or(DEFAULT_LEASE_TTL.min(max_lease_ttl)),
             max_lease_ttl,
             json: self.json?,
+            key_memory: self.key_memory.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(KEY_MEMORY),
             pid_file: self.pid_file,
         })
     }

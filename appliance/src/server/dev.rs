@@ -20,9 +20,9 @@ use strongroom_types::{ApiPath, Clock, Entropy, Operation, Received, Request, Se
 use super::VERSION;
 use super::banner::{self, Banner};
 use super::flags::DevWish;
-use super::production::ARENA;
 use super::running::{self, Signals};
 use crate::certificate;
+use crate::config::KEY_MEMORY;
 use crate::files::{make_folder, replace};
 use crate::registry;
 
@@ -38,7 +38,7 @@ impl Devices for NoDevices {
 /// Serves from memory until it is told to stop.
 pub async fn serve(wish: &DevWish) -> Result<(), String> {
     let signals = Signals::receive()?;
-    let arena = Arena::new(ARENA, Protection::BestEffort).map_err(|cause| format!("server: {cause}"))?;
+    let arena = Arena::new(KEY_MEMORY, Protection::BestEffort).map_err(|cause| format!("server: {cause}"))?;
     let memory = banner::memory(arena.backing());
     let core = Core::new(Parts {
         store: MemoryStore::new(),

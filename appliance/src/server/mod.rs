@@ -32,7 +32,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Before anything secret is read, and before there is a second thread.
-    sandbox::open_many_files();
+    sandbox::use_what_is_allowed();
     if let Err(cause) = sandbox::enter() {
         return say::failure(&format!("server: {cause}"));
     }

@@ -15,10 +15,8 @@ use super::VERSION;
 use super::banner::{self, Banner};
 use super::running::{self, Signals};
 use crate::config::{self, At, Config, Listener, Seal, Storage};
-use crate::{registry, say};
+use crate::{registry, sandbox, say};
 
-/// Memory for keys: some ten thousand mounts and terms.
-pub const ARENA: usize = 1024 * 1024;
 /// The exit code of a process that has to end because its store is damaged.
 const POISONED: i32 = 3;
 
@@ -29,7 +27,10 @@ pub async fn serve(configurations: &[PathBuf]) -> Result<(), String> {
         say::error(&format!("strongroom WARN  {warning}"));
     }
     let signals = Signals::receive()?;
-    let arena = Arena::new(ARENA, Protection::Required).map_err(|cause| format!("server: {cause}"))?;
+    let arena = Arena::new(config.key_memory, Protection::Required).map_err(|cause| {
+        let (wished, most) = (config.key_memory, sandbox::lockable());
+        format!("server: {cause}. The limit is {most}, key_memory in the configuration asks for {wished}")
+    })?;
     let (store, storage_type) = open_store(&config.storage)?;
     let mut audit = Vec::new();
     for stanza in &config.audit {

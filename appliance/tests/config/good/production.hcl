@@ -4,6 +4,7 @@ node_id      = "node-a"
 api_addr     = "https://strongroom.example.com:8200/"
 cluster_addr = "https://10.0.0.4:8201"
 pid_file     = "/run/strongroom/strongroom.pid"
+key_memory   = "4MiB"
 
 default_lease_ttl = "1h", max_lease_ttl = "768h"
 
