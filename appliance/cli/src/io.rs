@@ -12,6 +12,8 @@ use strongroom_types::time::SystemClock;
 use strongroom_types::{Clock, Secret};
 use zeroize::Zeroizing;
 
+use crate::show::clean;
+
 /// Longest secret that is typed or read from stdin for one.
 const MAX_TYPED: usize = 64 * 1024;
 /// Longest document that is read from stdin or a file.
@@ -85,17 +87,19 @@ impl Io {
 
     /// A line (or lines) on stdout. A closed pipe is no error: whoever reads has read enough.
     pub fn say(&mut self, text: &str) {
-        let _ = writeln!(self.stdout, "{text}");
+        self.say_raw(text);
+        self.say_raw("\n");
     }
 
-    /// Text on stdout as it is.
+    /// Text on stdout: to a program as it is, to a terminal without what would command it.
     pub fn say_raw(&mut self, text: &str) {
+        let text = if self.to_terminal { clean(text) } else { text.into() };
         let _ = self.stdout.write_all(text.as_bytes());
     }
 
-    /// A line (or lines) on stderr.
+    /// A line (or lines) on stderr, which people read: without what would command a terminal.
     pub fn error(&mut self, text: &str) {
-        let _ = writeln!(self.stderr, "{}", text.trim_end());
+        let _ = writeln!(self.stderr, "{}", clean(text.trim_end()));
     }
 
     /// Everything said is on its way.

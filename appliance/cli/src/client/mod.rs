@@ -26,6 +26,7 @@ use crate::verb::Failure;
 use crate::{env, token};
 use address::{Address, Target};
 use instead::Instead;
+use wire::Lost;
 
 pub use error::{ClientError, Refused};
 pub use flags::FLAGS;
@@ -36,6 +37,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const HURRY: Duration = Duration::from_secs(2);
 /// How long a person waits before they are told that it goes on; and then again.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How often an answer that does not count is asked for again unless VAULT_MAX_RETRIES says otherwise.
+const RETRIES: u32 = 2;
 /// Between two tries.
 const BETWEEN: Duration = Duration::from_secs(1);
 
@@ -136,7 +139,7 @@ impl Client {
                 .ok_or_else(|| failed("VAULT_CLIENT_TIMEOUT is not a duration such as 60s".into()))?,
         };
         let retries = match env::get(io, "MAX_RETRIES") {
-            None => 0,
+            None => RETRIES,
             Some(text) => text.parse().map_err(|_| failed("VAULT_MAX_RETRIES is not a number".into()))?,
         };
         let namespace = crate::verb::sanitize(&setting("namespace", "NAMESPACE").unwrap_or_default());
@@ -169,6 +172,12 @@ impl Client {
         self.timeout = HURRY;
         self.retries = 0;
         self.notice = None;
+        self
+    }
+
+    /// The same client for a question about this very moment.
+    pub fn at_once(mut self) -> Self {
+        self.retries = 0;
         self
     }
 
@@ -224,8 +233,8 @@ impl Client {
         let target = target(ask);
         runtime()?.block_on(async {
             let begun = tokio::time::timeout(self.timeout, wire::begin(self, ask, &target)).await;
-            let begun = begun.unwrap_or_else(|_| Err(self.too_late()));
-            let mut response = begun.map_err(|cause| self.unreachable(ask, cause))?;
+            let begun = begun.unwrap_or_else(|_| Err(self.too_late().into()));
+            let mut response = begun.map_err(|lost| self.unreachable(ask, lost.why))?;
             if response.status().as_u16() >= 400 {
                 let answer = wire::whole(response).await.map_err(|cause| self.unreachable(ask, cause))?;
                 return Err(self.refused(ask, answer));
@@ -240,10 +249,7 @@ impl Client {
     }
 
     /// `answer`, if it comes in time; a person is told that it is waited for.
-    async fn waited_for(
-        &self,
-        answer: impl Future<Output = Result<Answer, String>>,
-    ) -> Result<Answer, String> {
+    async fn waited_for(&self, answer: impl Future<Output = Result<Answer, Lost>>) -> Result<Answer, Lost> {
         let mut answer = pin!(answer);
         let mut left = self.timeout;
         while !left.is_zero() {
@@ -254,7 +260,8 @@ impl Client {
             left -= now;
             self.tell(&format!("Still waiting for the server ({} s)", (self.timeout - left).as_secs()));
         }
-        Err(self.too_late())
+        // It has been waited for as long as it may be.
+        Err(self.too_late().into())
     }
 
     fn tell(&self, text: &str) {
@@ -278,16 +285,15 @@ impl Client {
         }
         let runtime = runtime()?;
         let target = target(ask);
-        let unreachable = |cause| self.unreachable(ask, cause);
         let mut tries = 0;
         loop {
             let answer = runtime.block_on(self.waited_for(wire::send(self, ask, &target)));
             let again = match &answer {
                 Ok(answer) => answer.status == 412 || (answer.status >= 500 && answer.status != 501),
-                Err(_) => true,
+                Err(lost) => lost.again,
             };
             if !again || tries == self.retries {
-                return answer.map_err(unreachable);
+                return answer.map_err(|lost| self.unreachable(ask, lost.why));
             }
             tries += 1;
             self.tell(&format!("No answer that counts: trying again ({tries} of {})", self.retries));

@@ -19,23 +19,39 @@ use super::{Answer, Ask, Client};
 /// Longest answer that is read.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
 
-/// Sends, and reads the answer. The error is for people.
-pub async fn send(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Answer, String> {
-    whole(begin(client, ask, target).await?).await
+/// Why there is no answer.
+pub struct Lost {
+    /// For people.
+    pub why: String,
+    /// Whether it makes sense to ask again, and does no harm: nobody was reached, or nothing was to be changed.
+    pub again: bool,
+}
+
+/// What another try does not mend.
+impl From<String> for Lost {
+    fn from(why: String) -> Self {
+        Self { why, again: false }
+    }
+}
+
+/// Sends, and reads the answer.
+pub async fn send(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Answer, Lost> {
+    Ok(whole(begin(client, ask, target).await?).await?)
 }
 
 /// Sends, and reads the head of the answer.
-pub async fn begin(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Response<Incoming>, String> {
+pub async fn begin(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Response<Incoming>, Lost> {
     let request = request(client, ask, target)?;
+    let unreached = |why: String| Lost { why, again: true };
     match &client.address {
         Address::Unix(path) => {
-            let socket = UnixStream::connect(path).await.map_err(|error| error.to_string())?;
+            let socket = UnixStream::connect(path).await.map_err(|error| unreached(error.to_string()))?;
             exchange(socket, request).await
         }
         Address::Tcp { host, port, .. } => {
-            let socket = TcpStream::connect((host.as_str(), *port))
-                .await
-                .map_err(|error| format!("cannot connect to {}: {error}", client.address.host()))?;
+            let socket = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| {
+                unreached(format!("cannot connect to {}: {error}", client.address.host()))
+            })?;
             let _ = socket.set_nodelay(true);
             let Some(config) = &client.tls else { return exchange(socket, request).await };
             let name = client.tls_name.as_deref().unwrap_or(host);
@@ -94,15 +110,17 @@ fn request(client: &Client, ask: &Ask<'_>, target: &Target) -> Result<Request<Fu
     Ok(request)
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String>
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Lost>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // A write may have had its effect, and would have it twice.
+    let is_read = request.method() == http::Method::GET;
     let broken = |error: hyper::Error| match error.is_parse() {
-        true => {
-            "the server does not answer with HTTP: does VAULT_ADDR have to begin with https://?".to_owned()
-        }
-        false => format!("the connection broke: {error}"),
+        true => Lost::from(
+            "the server does not answer with HTTP: does VAULT_ADDR have to begin with https://?".to_owned(),
+        ),
+        false => Lost { why: format!("the connection broke: {error}"), again: is_read },
     };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     tokio::spawn(connection);

@@ -1,5 +1,6 @@
 //! How answers are printed: tables, JSON, YAML, single fields.
 
+mod clean;
 mod table;
 mod value;
 mod yaml;
@@ -13,6 +14,7 @@ use crate::secret::Secret;
 use crate::verb::{Call, Failure};
 use crate::{env, verb};
 
+pub use clean::clean;
 pub use table::{Rows, columns, lines, secret as secret_table, title, title_over};
 pub use value::{cell, plain};
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::clean;
 use super::value::{duration, named_cell, plain, quoted};
 use crate::secret::Secret;
 
@@ -36,7 +37,9 @@ impl Rows {
 pub fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
     let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
     let dashes = header.iter().map(|name| "-".repeat(name.len())).collect();
-    let all: Vec<&Vec<String>> = [&header, &dashes].into_iter().chain(rows).collect();
+    let clean_row = |row: &Vec<String>| row.iter().map(|cell| clean(cell).into_owned()).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = rows.iter().map(clean_row).collect();
+    let all: Vec<&Vec<String>> = [&header, &dashes].into_iter().chain(&rows).collect();
     let widths: Vec<usize> = (0..header.len())
         .map(|column| {
             let cells = all.iter().filter_map(|row| row.get(column));
@@ -54,7 +57,7 @@ pub fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
 /// Names and values without a header.
 pub fn lines(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-    let value = |value: &str| if value.is_empty() { "n/a" } else { value }.to_owned();
+    let value = |value: &str| clean(if value.is_empty() { "n/a" } else { value }).into_owned();
     let line = |(name, text): &(&str, String)| format!("{name:width$}{GAP}{}", value(text));
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -136,6 +139,17 @@ mod tests {
         rows.add("longer", "x");
         assert_eq!(rows.table(), "Key       Value\n---       -----\na         n/a\nlonger    x");
         assert_eq!(columns(&["Keys"], &[vec!["a".into()], vec!["b/".into()]]), "Keys\n----\na\nb/");
+    }
+
+    #[test]
+    fn no_cell_commands_the_terminal() {
+        let mut rows = Rows::default();
+        rows.members(&json!({ "a\u{1b}[2J": "b\rc", "pem": "1\n2" }));
+        assert!(rows.table().contains("a\\x1b[2J    b\\x0dc\n"), "{}", rows.table());
+        assert!(rows.table().ends_with("1\n2"));
+        assert_eq!(lines(&[("a", "\u{7}".to_owned())]), "a    \\x07");
+        let warning = Secret { data: json!({ "x": ["\u{1b}"] }), ..Secret::default() };
+        assert!(secret(&warning).ends_with("[\\x1b]"));
     }
 
     #[test]

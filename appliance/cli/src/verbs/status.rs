@@ -18,7 +18,7 @@ pub const VERBS: &[Verb] = &[Verb {
 }];
 
 pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
-    let client = call.client()?;
+    let client = call.client()?.at_once();
     // A script must tell "sealed" from "not there".
     let not_there = |cause: ClientError| Failure::with_code(LOCAL, "Error checking seal status", &cause);
     let mut status = body(&client, "sys/seal-status").map_err(not_there)?;

@@ -1,5 +1,7 @@
 //! What goes wrong, on which stream, with which code.
 
+use std::io::Read;
+
 use crate::support::{Caller, Server, nowhere};
 
 const DENIED: &str = "{\"errors\":[\"permission denied\"]}";
@@ -176,17 +178,87 @@ fn what_the_server_refuses_is_2_and_said_in_full() {
 }
 
 #[test]
-fn refusals_are_tried_again_only_when_asked_for() {
-    let server =
-        Server::new(&[("GET /v1/a", 503, "{\"errors\":[\"Vault is sealed\"]}"), ("GET /v1/b", 501, "{}")]);
-    assert_eq!(Caller::of(&server).run("read a").code, 2);
-    assert_eq!(server.asked().len(), 1);
-    let again = Caller::of(&server).set("VAULT_MAX_RETRIES", "1");
-    assert_eq!(again.run("read a").code, 2);
-    assert_eq!(server.asked().len(), 3);
-    assert_eq!(*again.notices.lock().unwrap(), ["No answer that counts: trying again (1 of 1)"]);
-    assert_eq!(again.run("read b").code, 2);
-    assert_eq!(server.asked().len(), 4);
+fn refusals_are_tried_again_twice_or_as_often_as_asked_for() {
+    let server = Server::new(&[
+        ("GET /v1/a", 503, "{\"errors\":[\"Vault is sealed\"]}"),
+        ("GET /v1/b", 501, "{}"),
+        ("GET /v1/c", 429, "{}"),
+    ]);
+    let tries = |caller: Caller, path: &str| {
+        let before = server.asked().len();
+        assert_eq!(caller.run(&format!("read {path}")).code, 2);
+        let notices = caller.notices.lock().unwrap().clone();
+        (server.asked().len() - before, notices)
+    };
+    let caller = || Caller::of(&server);
+    let twice =
+        ["No answer that counts: trying again (1 of 2)", "No answer that counts: trying again (2 of 2)"];
+    assert_eq!(tries(caller().unset("VAULT_MAX_RETRIES"), "a"), (3, twice.map(str::to_owned).to_vec()));
+    assert_eq!(tries(caller().set("VAULT_MAX_RETRIES", "1"), "a").0, 2);
+    assert_eq!(tries(caller(), "a").0, 1);
+    for final_answer in ["b", "c"] {
+        assert_eq!(tries(caller().unset("VAULT_MAX_RETRIES"), final_answer).0, 1, "{final_answer}");
+    }
+    let wrong = caller().set("VAULT_MAX_RETRIES", "often").run("read a");
+    assert!(wrong.stderr.contains("VAULT_MAX_RETRIES is not a number"), "{}", wrong.stderr);
+}
+
+#[test]
+fn what_may_have_had_its_effect_is_not_asked_again() {
+    // Takes each request and closes without an answer.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().flatten() {
+            let mut bytes = [0; 4096];
+            let read = socket.read(&mut bytes).unwrap_or(0);
+            let _ = tell
+                .send(String::from_utf8_lossy(&bytes[..read]).lines().next().unwrap_or_default().to_owned());
+        }
+    });
+    let caller = Caller::at(&format!("http://{address}")).set("VAULT_MAX_RETRIES", "1");
+    assert_eq!(caller.run("write a x=1").code, 2);
+    assert_eq!(caller.run("read b").code, 2);
+    let lines: Vec<String> = told.try_iter().collect();
+    assert_eq!(lines, ["PUT /v1/a HTTP/1.1", "GET /v1/b HTTP/1.1", "GET /v1/b HTTP/1.1"]);
+    // Nobody was reached: that is no effect.
+    let nobody = Caller::at(&format!("http://{}", crate::support::nowhere())).set("VAULT_MAX_RETRIES", "1");
+    assert_eq!(nobody.run("write a x=1").code, 2);
+    assert_eq!(nobody.notices.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn what_the_server_says_commands_no_terminal() {
+    const EVIL: &str = r#"{"request_id":"1","data":{"x":"a\u001b]0;b\u0007c\rd","keys":["k\u001b[2J"]},"warnings":["w\u001b[A"]}"#;
+    let server = Server::new(&[
+        ("GET /v1/a", 200, EVIL),
+        ("GET /v1/a?list=true", 200, EVIL),
+        ("GET /v1/b", 400, r#"{"errors":["no\u001b[31m\u009b1m"]}"#),
+        ("GET /v1/c", 502, "raw \u{1b}[5m"),
+        (
+            "GET /v1/sys/policies/acl/p",
+            200,
+            r##"{"request_id":"1","data":{"name":"p","policy":"# \u001b[8m"}}"##,
+        ),
+    ]);
+    let caller = |to_terminal| Caller { to_terminal, ..Caller::of(&server) };
+    for to_terminal in [true, false] {
+        for line in ["read a", "list a", "read b", "read c", "read -format=json a", "read -format=yaml a"] {
+            let said = caller(to_terminal).run(line);
+            let all = format!("{}{}", said.stdout, said.stderr);
+            assert!(!all.contains(['\u{1b}', '\u{7}', '\r', '\u{9b}']), "{line}: {all:?}");
+            assert!(all.contains("1b"), "{line}: it is shown: {all:?}");
+        }
+    }
+    for (line, exact) in [
+        ("read -field=x a", "a\u{1b}]0;b\u{7}c\rd"),
+        ("read -format=raw a", EVIL),
+        ("policy read p", "# \u{1b}[8m\n"),
+    ] {
+        assert_eq!(caller(false).run(line).stdout, exact, "{line}: a program gets it as it is");
+        assert!(!caller(true).run(line).stdout.contains(['\u{1b}', '\r']), "{line}: a terminal does not");
+    }
 }
 
 #[test]
