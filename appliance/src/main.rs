@@ -25,6 +25,7 @@ mod server;
 mod setup;
 mod supervise;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A request is some two hundred small allocations, many of them freed by another thread: glibc's allocator takes a
@@ -40,6 +41,18 @@ fn main() -> ExitCode {
         Some(("routes", rest)) => routes::main(rest),
         Some(("supervise", rest)) => supervise::main(rest),
         Some(("setup", rest)) => setup::main(rest),
-        _ => ExitCode::from(strongroom_cli::run(arguments, &mut strongroom_cli::Io::system())),
+        _ => {
+            let mut io = strongroom_cli::Io::system(check_configuration);
+            ExitCode::from(strongroom_cli::run(arguments, &mut io))
+        }
+    }
+}
+
+/// What `operator validate-config` prints.
+fn check_configuration(paths: &[PathBuf]) -> Result<Vec<String>, Vec<String>> {
+    let said = |remarks: &[config::report::Remark]| remarks.iter().map(ToString::to_string).collect();
+    match config::load(paths) {
+        Ok((_, report)) => Ok(said(&report.warnings)),
+        Err(report) => Err(said(&report.problems)),
     }
 }

@@ -23,5 +23,6 @@ mod golden;
 mod run_twice;
 mod scan;
 mod security_md;
+mod shells;
 mod threats;
 mod toy_engine;

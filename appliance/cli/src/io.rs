@@ -41,7 +41,12 @@ pub struct Io {
     pub clock: Box<dyn Clock>,
     /// Asks a person.
     pub prompt: Box<dyn Prompt>,
+    /// Checks a server's configuration, which files or folders make together.
+    pub check_configuration: CheckConfiguration,
 }
+
+/// What is worth knowing of a configuration that can be used; or everything that is wrong with it.
+pub type CheckConfiguration = fn(&[PathBuf]) -> Result<Vec<String>, Vec<String>>;
 
 /// Takes a line for a person who waits.
 pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
@@ -53,8 +58,8 @@ pub trait Prompt {
 }
 
 impl Io {
-    /// The process's own.
-    pub fn system() -> Self {
+    /// The process's own; what configurations are is the server's affair.
+    pub fn system(check_configuration: CheckConfiguration) -> Self {
         Self {
             program: std::env::args_os().next().map_or_else(|| "strongroom".into(), PathBuf::from),
             stdin: Box::new(io::stdin()),
@@ -72,6 +77,7 @@ impl Io {
             }),
             clock: Box::new(SystemClock),
             prompt: Box::new(Terminal),
+            check_configuration,
         }
     }
 

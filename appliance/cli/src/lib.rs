@@ -29,7 +29,10 @@ mod token;
 mod verb;
 mod verbs;
 
-pub use io::{Io, Notice, Prompt};
+#[cfg(test)]
+mod walk;
+
+pub use io::{CheckConfiguration, Io, Notice, Prompt};
 
 use args::Parsed;
 use verb::{Call, Failure, Verb};

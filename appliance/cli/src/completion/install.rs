@@ -31,11 +31,13 @@ impl Shell {
 
     /// The lines that tell it to ask `program` whenever `name` is completed.
     pub fn lines(self, name: &str, program: &Path) -> String {
-        let program = program.display();
+        let program = quoted(&program.to_string_lossy());
+        // What follows -C is a command line of its own.
+        let command = quoted(&program);
         match self {
-            Self::Bash => format!("complete -o nospace -C {program} {name}\n"),
+            Self::Bash => format!("complete -o nospace -C {command} {name}\n"),
             Self::Zsh => format!(
-                "autoload -U +X bashcompinit && bashcompinit\ncomplete -o nospace -C {program} {name}\n"
+                "autoload -U +X bashcompinit && bashcompinit\ncomplete -o nospace -C {command} {name}\n"
             ),
             Self::Fish => format!(
                 "function __complete_{name}\n    set -lx COMP_LINE (commandline -cp)\n    test -z (commandline -ct)\n    \
@@ -61,6 +63,12 @@ impl Shell {
             _ => self.file(home, name).is_file(),
         }
     }
+}
+
+/// `text` as one word of a shell's line.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// All of them.
@@ -114,4 +122,20 @@ fn each(io: &Io, change: fn(&str, &str) -> Option<String>) -> io::Result<Vec<(Sh
         changed.push((shell, file));
     }
     Ok(changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_paths_are_one_word_of_one_command() {
+        let lines = |path: &str| Shell::Bash.lines("vault", Path::new(path));
+        assert_eq!(lines("/usr/bin/vault"), "complete -o nospace -C /usr/bin/vault vault\n");
+        assert_eq!(
+            lines("/my programs/vault"),
+            "complete -o nospace -C ''\\''/my programs/vault'\\''' vault\n"
+        );
+        assert_eq!(quoted("a;b"), "'a;b'");
+    }
 }

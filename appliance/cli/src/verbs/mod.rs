@@ -12,6 +12,7 @@ mod login;
 mod login_password;
 mod monitor;
 mod mounts;
+mod namespace;
 mod operator;
 mod path_help;
 mod policy;
@@ -42,6 +43,8 @@ pub static TABLE: Table = Table(&[
     lease::VERBS,
     audit::VERBS,
     operator::VERBS,
+    operator::raft::VERBS,
+    namespace::VERBS,
     debug::VERBS,
     monitor::VERBS,
     completion::VERBS,

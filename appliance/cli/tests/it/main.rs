@@ -10,6 +10,7 @@ mod instead;
 mod kv;
 mod logical;
 mod login;
+mod namespace;
 mod operator;
 mod operator_keys;
 mod support;

@@ -115,6 +115,10 @@ impl Caller {
             notice: Some(Arc::new(move |text| notices.lock().unwrap().push(text.to_owned()))),
             clock: Box::new(SystemClock),
             prompt: Box::new(Typed(self.typed)),
+            check_configuration: |paths| match paths {
+                [path] if path.ends_with("good.hcl") => Ok(vec!["ui is ignored".into()]),
+                _ => Err(vec!["a.hcl:1:1: wrong".into(), "a.hcl:2:1: wrong too".into()]),
+            },
         };
         let code = run(words.iter().map(|&word| word.to_owned()).collect(), &mut io);
         Outcome { code, stdout: stdout.text(), stderr: stderr.text() }

@@ -4,8 +4,10 @@ mod generate_root;
 mod init;
 mod keys;
 mod keys_typed;
+pub mod raft;
 mod rekey;
 mod unseal;
+mod validate;
 
 use super::{BASE, FORMAT, HTTP};
 use crate::verb::Verb;
@@ -93,6 +95,14 @@ pub const VERBS: &[Verb] = &[
         about: "List the nodes of the cluster",
         example: "operator members",
         run: keys::members,
+        ..BASE
+    },
+    Verb {
+        words: &["operator", "validate-config"],
+        about: "Check a server's configuration without starting it",
+        example: "operator validate-config -config=/etc/strongroom/strongroom.hcl",
+        flags: &[validate::FLAGS],
+        run: validate::run,
         ..BASE
     },
 ];
