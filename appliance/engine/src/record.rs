@@ -2,10 +2,12 @@
 //!
 //! An engine whose records change gives the new shape a new number and reads both.
 
+use std::io::Write as _;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use strongroom_barrier::{Entry, Name, Write};
-use strongroom_types::{Operation, Refusal, Secret};
+use strongroom_types::{Operation, Refusal, Secret, SecretWriter};
 
 use crate::{Call, Cx};
 
@@ -17,9 +19,11 @@ pub fn name(prefix: &str, path: &str) -> Result<Name, Refusal> {
 
 /// The record of `value` in shape `shape`.
 pub fn encode<T: Serialize>(shape: u8, value: &T) -> Result<Secret, Refusal> {
-    let mut record = vec![shape];
+    // Most records are smaller than this: they need not grow.
+    let mut record = SecretWriter::with_capacity(512);
+    record.write_all(&[shape]).map_err(Refusal::fault)?;
     serde_json::to_writer(&mut record, value).map_err(Refusal::fault)?;
-    Ok(Secret::from(record))
+    Ok(record.finish())
 }
 
 /// The value of a record in shape `shape`. Any other shape is a fault of ours, or of a newer Strongroom.

@@ -31,7 +31,7 @@ pub use path::ApiPath;
 pub use purpose::Purpose;
 pub use reply::Reply;
 pub use request::{Operation, Received, Request};
-pub use secret::Secret;
+pub use secret::{Secret, SecretWriter};
 pub use time::{Clock, Timestamp};
 
 /// A boxed future: what the object-safe traits return.

@@ -272,6 +272,11 @@ async fn c5_the_routes_without_a_token_are_these() {
             "audit/{path*}",
             "seal",
             "clock",
+            "config/cors",
+            "config/ui/headers",
+            "config/ui/headers/{header}",
+            "config/auditing/request-headers",
+            "config/auditing/request-headers/{header}",
             "rotate",
             "rotate/keyring"
         ]

@@ -20,7 +20,7 @@ use strongroom_engine::{Call, Field};
 use strongroom_policy::builtin::RESPONSE_WRAPPING;
 use strongroom_store::Snapshot;
 use strongroom_types::reply::{Logical, WrapReply};
-use strongroom_types::{Refusal, Reply, Request, Secret};
+use strongroom_types::{Refusal, Reply, Request, Secret, SecretWriter};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::active::Active;
@@ -82,8 +82,10 @@ fn put_by(active: &Active, wrapped: Wrapped, writes: &mut Vec<(View, Write)>) ->
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), wrapped.created)?;
     let key = active.tokens.key(&minted.auth.client_token);
     writes.extend(minted.writes.into_iter().map(|write| (active.tokens.view.clone(), write)));
-    let body = Secret::from(serde_json::to_vec(&wrapped).map_err(damaged)?);
-    writes.push((active.cubbyholes.clone(), Write::put(name_of(&key)?, body).if_unchanged(None)));
+    let mut body = SecretWriter::with_capacity(1024);
+    serde_json::to_writer(&mut body, &wrapped).map_err(damaged)?;
+    let write = Write::put(name_of(&key)?, body.finish()).if_unchanged(None);
+    writes.push((active.cubbyholes.clone(), write));
     let wrap = WrapReply {
         token: minted.auth.client_token,
         accessor: minted.auth.accessor,
