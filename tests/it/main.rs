@@ -20,6 +20,7 @@ mod faults;
 mod first_secret;
 mod fuzz;
 mod golden;
+mod once;
 mod run_twice;
 mod scan;
 mod security_md;

@@ -10,6 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::proof::Proof;
 use super::{Asker, Authenticated, Routed};
 use crate::active::Active;
+use crate::wrapping;
 
 /// A request that will be paid for.
 pub struct Charged {
@@ -48,7 +49,7 @@ pub async fn charge(
         snapshot = active.snapshot()?;
         let reader = active.tokens.view.at(snapshot.clone());
         let again = active.tokens.find_by_key(&reader, key.clone(), active.now())?;
-        asker.known = again.ok_or_else(Refusal::denied)?;
+        asker.known = again.ok_or_else(|| wrapping::ended(&routed.target, &asker.known))?;
         bill.payer = Some(Payer { key, _turn: turn });
     }
     Ok(Request { head, stage: Charged { routed, asker, snapshot, _proof: Proof::checked() } })

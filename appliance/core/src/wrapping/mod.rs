@@ -138,6 +138,12 @@ pub fn nobody(target: &Target, call: &Call) -> Refusal {
     if opens(target) && !is_named { invalid() } else { Refusal::denied() }
 }
 
+/// The refusal of a request whose token was used up while it waited for its turn: whoever comes second to an answer is
+/// told so.
+pub fn ended(target: &Target, known: &Known) -> Refusal {
+    if opens(target) && is_wrapping(known) { invalid() } else { Refusal::denied() }
+}
+
 /// Waits for the turn of the wrapping token in the body. Only wrapping tokens have their turn here, and whoever holds
 /// one cannot name another: so no two requests wait for each other.
 pub async fn turn(active: &Active, request: &Request<Authorized>) -> Option<OwnedMutexGuard<()>> {
