@@ -13,7 +13,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::active::Active;
 use crate::fault::{barrier, damaged};
 use crate::perform::{After, Work};
-use crate::tokens::{Known, Revoked};
+use crate::tokens::Known;
 
 /// Runs what reads much beside the threads that answer requests; as it is where there are no others.
 pub fn aside<T>(work: impl FnOnce() -> T) -> T {
@@ -39,28 +39,31 @@ pub struct Slice {
 impl Active {
     /// Ends `known`, its descendants, and all that was in their cubbyholes.
     pub fn revoke(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
-        let slice = aside(|| self.end_slice(snapshot, &known.key))?;
+        let slice = aside(|| self.end_slice(snapshot, &known.key, false))?;
         if slice.whole {
             return Ok(Work::done(slice.writes));
         }
-        let writes = self.tokens.mark_ended(known)?;
+        let writes = self.tokens.mark_ended(known, false)?;
         Ok(Work::done(self.of_tokens(writes)).then([After::Sweep]))
     }
 
     /// Ends `known` and empties its cubbyhole; its children become orphans.
     pub fn revoke_alone(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
-        aside(|| {
-            let Revoked { writes, keys, .. } =
-                self.tokens.revoke_alone(&self.tokens.view.at(snapshot.clone()), known)?;
-            let mut writes = self.of_tokens(writes);
-            writes.extend(self.cubbyholes_of(snapshot, &keys, usize::MAX)?);
-            Ok(Work::done(writes))
-        })
+        let slice = aside(|| self.end_slice(snapshot, &known.key, true))?;
+        if slice.whole {
+            return Ok(Work::done(slice.writes));
+        }
+        let writes = self.tokens.mark_ended(known, true)?;
+        Ok(Work::done(self.of_tokens(writes)).then([After::Sweep]))
     }
 
-    /// A slice of the end of the token with this key.
-    pub fn end_slice(&self, snapshot: &Arc<dyn Snapshot>, key: &str) -> Result<Slice, Refusal> {
-        let tree = self.tokens.tree_slice(&self.tokens.view.at(snapshot.clone()), key)?;
+    /// A slice of the end of the token with this key, which its children outlive or not.
+    pub fn end_slice(&self, snapshot: &Arc<dyn Snapshot>, key: &str, alone: bool) -> Result<Slice, Refusal> {
+        let reader = self.tokens.view.at(snapshot.clone());
+        let tree = match alone {
+            true => self.tokens.slice_alone(&reader, key)?,
+            false => self.tokens.tree_slice(&reader, key)?,
+        };
         let kept = self.cubbyholes_of(snapshot, &tree.keys, MAX_RECORDS)?;
         if kept.len() >= MAX_RECORDS {
             // First these alone: a token without a record would leave the rest to nobody.

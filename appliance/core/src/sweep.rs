@@ -113,8 +113,8 @@ fn next_expired(active: &Active) -> Result<Expired, Refusal> {
         let Some(key) = name.segments().first() else { continue };
         let mut end = Vec::new();
         let mut whole = true;
-        if is_over(&reader, key, now)? {
-            let slice = active.end_slice(&snapshot, key)?;
+        if let Some(record) = over(&reader, key, now)? {
+            let slice = active.end_slice(&snapshot, key, record.spares_children)?;
             (end, whole) = (slice.writes, slice.whole);
             removed += slice.tokens;
         }
@@ -140,11 +140,16 @@ enum Settled {
 
 async fn commit(active: &Active, writes: impl Iterator<Item = &(View, Write)>) -> Result<Settled, Refusal> {
     let mut batch = Batch::default();
+    let mut frees = true;
     for (view, write) in writes {
+        frees &= write.frees;
         view.seal(write, &mut batch).map_err(barrier)?;
     }
     if batch.is_empty() {
         return Ok(Settled::Done);
+    }
+    if frees {
+        batch.frees();
     }
     match active.store.commit(batch).await {
         Ok(_) => Ok(Settled::Done),
@@ -153,12 +158,12 @@ async fn commit(active: &Active, writes: impl Iterator<Item = &(View, Write)>) -
     }
 }
 
-/// Whether the time of the token with this key is over. If it was renewed, another row of the index counts.
-fn is_over(reader: &Reader, key: &str, now: Timestamp) -> Result<bool, Refusal> {
+/// The token with this key, if its time is over. If it was renewed, another row of the index counts.
+fn over(reader: &Reader, key: &str, now: Timestamp) -> Result<Option<TokenRecord>, Refusal> {
     let at = Name::new(["id", key]).map_err(damaged)?;
-    let Some(entry) = reader.get(&at).map_err(barrier)? else { return Ok(false) };
+    let Some(entry) = reader.get(&at).map_err(barrier)? else { return Ok(None) };
     let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
-    Ok(record.ended || record.expires.is_some_and(|end| end <= now))
+    Ok((record.ended || record.expires.is_some_and(|end| end <= now)).then_some(record))
 }
 
 /// A new term, if the one in use is old or worn.

@@ -38,12 +38,19 @@ async fn a_large_family_ends_on_a_full_disk() {
 async fn a_token_that_orphans_its_children_ends_on_a_full_disk() {
     let (rig, store) = rig().await;
     let parent = rig.token(json!({"policies": ["root"], "ttl": "1h"})).await;
-    let made = rig.put("auth/token/create", &parent, json!({"ttl": "1h"})).await.unwrap();
-    let child = made["auth"]["client_token"].as_str().unwrap();
+    let mut child = String::new();
+    for _ in 0..520 {
+        let made = rig.put("auth/token/create", &parent, json!({"ttl": "1h"})).await.unwrap();
+        made["auth"]["client_token"].as_str().unwrap().clone_into(&mut child);
+    }
     store.plan(|plan| plan.full = true);
     rig.put("auth/token/revoke-orphan", &rig.root, json!({ "token": parent })).await.unwrap();
-    assert!(rig.get("auth/token/lookup-self", &parent).await.is_err());
-    rig.get("auth/token/lookup-self", child).await.unwrap();
+    for _ in 0..2 {
+        assert!(rig.get("auth/token/lookup-self", &parent).await.is_err());
+        rig.get("auth/token/lookup-self", &child).await.unwrap();
+        sweep_all(&active(&rig)).await;
+    }
+    assert_eq!(rig.get("auth/token/lookup-self", &child).await.unwrap()["data"]["orphan"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

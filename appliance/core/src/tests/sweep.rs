@@ -116,13 +116,62 @@ async fn a_slice_of_a_family_costs_the_same_however_large_the_family_is() {
         let snapshot = active.snapshot().unwrap();
         let mut left = 0;
         store.plan(|plan| plan.fail_after = Some(1_000_000));
-        let slice = active.end_slice(&snapshot, &key).unwrap();
+        let slice = active.end_slice(&snapshot, &key, false).unwrap();
         store.plan(|plan| left = plan.fail_after.take().unwrap());
         assert!(!slice.whole);
         assert_eq!(slice.tokens, 500);
         costs.push(1_000_000 - left);
     }
     assert!(costs[1] <= costs[0] + 10, "reads of the store: {costs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_children_outlive_a_parent_that_ends_alone_whenever_the_process_dies() {
+    let mut rig = Rig::new().await;
+    let before = records(&active(&rig), &active(&rig).tokens.view);
+    let elder = rig.token(json!({"policies": ["root"], "ttl": "1h"})).await;
+    let child_of = async |rig: &Rig, parent: &str| {
+        let made = rig.put("auth/token/create", parent, json!({"ttl": "1h"})).await.unwrap();
+        made["auth"]["client_token"].as_str().unwrap().to_owned()
+    };
+    let parent = child_of(&rig, &elder).await;
+    rig.put("cubbyhole/a", &parent, json!({"x": 1})).await.unwrap();
+    let mut children = Vec::new();
+    for _ in 0..1100 {
+        children.push(child_of(&rig, &parent).await);
+    }
+    let batch = rig.put(
+        "auth/token/create",
+        &children[0],
+        json!({"ttl": "1h", "type": "batch", "policies": ["default"]}),
+    );
+    let batch = batch.await.unwrap()["auth"]["client_token"].as_str().unwrap().to_owned();
+    rig.put("auth/token/revoke-orphan", &rig.root, json!({ "token": parent })).await.unwrap();
+    // Before the sweep, between its slices, after it, and after a restart at each of these; also when meanwhile the whole
+    // family above is revoked.
+    for round in 0..5 {
+        assert!(rig.get("auth/token/lookup-self", &parent).await.is_err(), "{round}");
+        for child in children.iter().step_by(100).chain([&batch]) {
+            rig.get("auth/token/lookup-self", child).await.unwrap();
+        }
+        assert!(rig.put("auth/token/create", &parent, json!({"ttl": "1h"})).await.is_err(), "{round}");
+        rig.restart();
+        rig.unseal().await;
+        if round == 1 {
+            rig.put("auth/token/revoke", &rig.root, json!({ "token": elder })).await.unwrap();
+        }
+        if round > 0 {
+            sweep(&active(&rig)).await.unwrap();
+        }
+    }
+    sweep_all(&active(&rig)).await;
+    for child in &children {
+        let own = rig.get("auth/token/lookup-self", child).await.unwrap();
+        assert_eq!(own["data"]["orphan"], true);
+    }
+    assert_eq!(records(&active(&rig), &active(&rig).cubbyholes), 0);
+    // Of each child there are its record, its accessor and when it ends.
+    assert_eq!(records(&active(&rig), &active(&rig).tokens.view), before + 3 * children.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

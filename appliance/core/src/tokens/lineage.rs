@@ -24,11 +24,22 @@ impl Tokens {
         let mut parent = record.parent.clone();
         while let Some(key) = parent {
             count += 1;
-            let known = self.lasting(reader, key, now)?.filter(|_| count <= MAX_ANCESTORS);
-            let Some(known) = known else { return Ok(None) };
-            parent = known.record.parent.clone();
+            if count > MAX_ANCESTORS {
+                return Ok(None);
+            }
+            parent = match self.lasting(reader, key.clone(), now)? {
+                Some(known) => known.record.parent.clone(),
+                // It has none any more: it is only not written yet.
+                None if self.spares_children(reader, key)? => return Ok(Some(count - 1)),
+                None => return Ok(None),
+            };
         }
         Ok(Some(count))
+    }
+
+    /// Whether the token under `key` has ended alone, and is only there until its children are told.
+    pub(super) fn spares_children(&self, reader: &Reader, key: String) -> Result<bool, Refusal> {
+        Ok(self.stored(reader, key)?.is_some_and(|known| known.record.spares_children))
     }
 
     /// Refuses a child of `parent` that would have too many ancestors.

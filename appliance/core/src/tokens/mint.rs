@@ -88,6 +88,7 @@ impl Tokens {
             batch: wish.batch,
             login: wish.login,
             ended: false,
+            spares_children: false,
             era: self.clock.era(),
         };
         if record.batch {

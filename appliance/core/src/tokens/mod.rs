@@ -53,7 +53,6 @@ pub use create::least;
 pub use mint::{Wish, base62};
 pub use renew::capped;
 pub use spend::UseLocks;
-pub use tree::Revoked;
 
 /// The one policy that allows everything.
 pub const ROOT: &str = "root";
@@ -109,6 +108,9 @@ pub struct TokenRecord {
     /// Revoked, and only there until its descendants are: see [`tree`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
+    /// Ended, but its children live on, though they still name it as their parent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spares_children: bool,
     /// The clock's era in which it was made or last renewed.
     #[serde(default, skip_serializing_if = "is_first")]
     pub era: u32,

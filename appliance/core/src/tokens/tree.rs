@@ -25,11 +25,12 @@ pub struct Revoked {
 }
 
 impl Tokens {
-    /// Ends `known` for good, but leaves its record to the sweep, for which it falls due at once.
-    pub fn mark_ended(&self, known: &Known) -> Result<Vec<Write>, Refusal> {
+    /// Ends `known` for good, but leaves its record to the sweep, for which it falls due at once. Its descendants end with
+    /// it, or live on.
+    pub fn mark_ended(&self, known: &Known, spares_children: bool) -> Result<Vec<Write>, Refusal> {
         let entry = known.stored()?;
-        let record =
-            TokenRecord { ended: true, expires: Some(Timestamp::from_secs(0)), ..known.record.clone() };
+        let expires = Some(Timestamp::from_secs(0));
+        let record = TokenRecord { ended: true, spares_children, expires, ..known.record.clone() };
         let body = serde_json::to_vec(&record).map_err(damaged)?;
         let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(entry)).frees()];
         writes.extend(due(&known.key, &known.record)?.map(|(minute, name)| Write::delete(name).due(minute)));
@@ -39,11 +40,13 @@ impl Tokens {
         Ok(writes)
     }
 
-    /// Removes `known` alone: its children become orphans.
-    pub fn revoke_alone(&self, reader: &Reader, known: &Known) -> Result<Revoked, Refusal> {
+    /// Removes the token with this key alone: its children become orphans, as many as fit into one batch, then it goes.
+    pub fn slice_alone(&self, reader: &Reader, key: &str) -> Result<Revoked, Refusal> {
         let mut revoked = Revoked::default();
-        for child in self.children(reader, &known.key, usize::MAX)? {
-            revoked.writes.push(Write::delete(name(&["child", &known.key, &child])?));
+        let children = self.children(reader, key, SLICE)?;
+        revoked.more = children.len() >= SLICE;
+        for child in children {
+            revoked.writes.push(Write::delete(name(&["child", key, &child])?));
             let at = name(&["id", &child])?;
             let Some(entry) = reader.get(&at).map_err(barrier)? else { continue };
             let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
@@ -51,7 +54,9 @@ impl Tokens {
             let body = serde_json::to_vec(&record).map_err(damaged)?;
             revoked.writes.push(Write::put(at, body).if_unchanged(Some(&entry)).frees());
         }
-        self.remove(reader, known.key.clone(), &mut revoked)?;
+        if !revoked.more {
+            self.remove(reader, key.to_owned(), &mut revoked)?;
+        }
         Ok(revoked)
     }
 
@@ -62,12 +67,19 @@ impl Tokens {
         // From the root down to where we are: each with its children that have not been looked at, or with enough of
         // them to fill the slice.
         let mut path = vec![(key.to_owned(), self.children(reader, key, SLICE)?)];
-        while let Some((_, children)) = path.last_mut() {
-            if revoked.keys.len() >= SLICE {
+        let mut passed_over = 0;
+        while let Some((parent, children)) = path.last_mut() {
+            if revoked.keys.len() + passed_over >= SLICE {
                 revoked.more = true;
                 break;
             }
             if let Some(child) = children.pop() {
+                if self.spares_children(reader, child.clone())? {
+                    // It has ended already, and what it spares is not ours.
+                    revoked.writes.push(Write::delete(name(&["child", parent, &child])?));
+                    passed_over += 1;
+                    continue;
+                }
                 let below = self.children(reader, &child, SLICE)?;
                 path.push((child, below));
             } else if let Some((done, _)) = path.pop() {
