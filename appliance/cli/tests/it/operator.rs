@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Caller, Server};
+use crate::support::{Caller, Server, nowhere};
 
 const FRESH: &str = r#"{"type":"shamir","initialized":false,"sealed":true,"t":0,"n":0,"progress":0,"nonce":"","version":"1.20.0","build_date":"","migration":false,"recovery_seal":false,"storage_type":"redb"}"#;
 const OPEN: &str = r#"{"type":"shamir","initialized":true,"sealed":false,"t":2,"n":3,"progress":0,"nonce":"","version":"1.20.0","migration":false,"cluster_name":"c","cluster_id":"i","recovery_seal":false,"storage_type":"redb"}"#;
@@ -39,6 +39,16 @@ fn status_tells_sealed_from_open_and_from_not_there() {
         (&document["sealed"], &document["ha_enabled"], &document["n"]),
         (&json!(false), &json!(false), &json!(3))
     );
+}
+
+#[test]
+fn init_status_tells_not_initialised_from_not_there() {
+    let server = Server::new(&[("GET /v1/sys/init", 200, "{\"initialized\":false}")]);
+    let outcome = Caller::of(&server).run("operator init -status");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, "Vault is not initialized\n"));
+    let outcome = Caller::at(&format!("http://{}", nowhere())).run("operator init -status");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (1, ""));
+    assert!(outcome.stderr.starts_with("Error checking init: "), "{}", outcome.stderr);
 }
 
 #[test]

@@ -9,11 +9,15 @@ use super::super::status;
 use crate::args::{Flag, Flags, Kind};
 use crate::client::{Ask, Client};
 use crate::show::{self, Format};
-use crate::verb::{Call, Failure, REMOTE};
+use crate::verb::{Call, Failure, LOCAL, REMOTE};
 
 /// Its flags.
 pub const FLAGS: &[Flag] = &[
-    Flag { names: &["status"], kind: Kind::Bool, about: "Only tell whether it is initialised: exit 0 or 2" },
+    Flag {
+        names: &["status"],
+        kind: Kind::Bool,
+        about: "Only tell whether it is initialised: exit 0 or 2; 1 without an answer",
+    },
     Flag { names: &["key-shares", "n"], kind: Kind::Number, about: "How many unseal keys (5)" },
     Flag { names: &["key-threshold", "t"], kind: Kind::Number, about: "How many of them unseal (3)" },
     Flag {
@@ -72,8 +76,9 @@ pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
 }
 
 fn status_only(call: &mut Call<'_>, client: &Client) -> Result<u8, Failure> {
-    let answer =
-        status::body(client, "sys/init").map_err(|cause| Failure::during("Error checking init", &cause))?;
+    // A script must tell "not initialised" from "not there".
+    let not_there = |cause| Failure::with_code(LOCAL, "Error checking init", &cause);
+    let answer = status::body(client, "sys/init").map_err(not_there)?;
     let is = answer.get("initialized").and_then(Value::as_bool).unwrap_or(false);
     match call.format {
         Format::Table if is => call.io.say("Vault is initialized"),
