@@ -16,6 +16,7 @@ mod bridges;
 mod cli;
 mod compat;
 mod disk;
+mod docs;
 mod faults;
 mod first_secret;
 mod fuzz;

@@ -100,6 +100,9 @@ async fn ansible_reads_and_writes() {
         .env("ANSIBLE_COLLECTIONS_PATH", packages::collections())
         .env("ANSIBLE_HOME", home.path())
         .env("ANSIBLE_NOCOLOR", "1")
+        // No time for finding Python, nor for files of each task.
+        .env("ANSIBLE_PYTHON_INTERPRETER", packages::python())
+        .env("ANSIBLE_PIPELINING", "True")
         .env("ANSIBLE_LOCALHOST_WARNING", "False")
         .env("ANSIBLE_INVENTORY_UNPARSED_WARNING", "False"));
     println!("{printed}");
