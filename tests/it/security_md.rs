@@ -29,7 +29,7 @@ fn named(text: &str) -> Vec<(String, String)> {
 }
 
 /// The tests of `source`: functions with an attribute that ends in `test` right above them.
-fn tests(source: &str) -> BTreeSet<String> {
+pub fn tests(source: &str) -> BTreeSet<String> {
     let code = scan::code(source);
     let mut found = BTreeSet::new();
     let mut is_test = false;

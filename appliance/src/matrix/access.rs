@@ -5,12 +5,15 @@ use strongroom_engine::surface::Rule;
 use strongroom_types::error::Kind as Blame;
 
 use super::known::{ALWAYS, WRAPPING};
-use super::rig::{ROOT, Spot, spots};
+use super::rig::{ROOT, Rig, Spot, spots};
 use super::{OPERATIONS, Watch, by_path};
 
 /// Everything but `sudo`.
 const ALL: &str =
     r#"path "*" { capabilities = ["create", "read", "update", "patch", "delete", "list", "scan"] }"#;
+
+const EVERY: &str =
+    r#"capabilities = ["create", "read", "update", "patch", "delete", "list", "scan", "sudo"]"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c15_without_a_token_and_with_a_wrong_one_nothing_is_answered_and_nothing_changes() {
@@ -102,5 +105,52 @@ async fn c15_what_a_path_does_not_offer_is_405_and_only_to_those_who_may_ask() {
             }
         };
         watch.unchanged(spot, cases).await;
+    }
+}
+
+/// The capability that an operation asks for, and the others.
+fn capabilities(spot: &Spot) -> (Vec<&'static str>, Vec<&'static str>) {
+    const ALL: [&str; 7] = ["create", "read", "update", "patch", "delete", "list", "scan"];
+    let needs = |word: &&'static str| match spot.entry.operation {
+        // Which of the two depends on what is there.
+        Operation::Update if spot.entry.tells_create => ["create", "update"].contains(word),
+        operation => operation.name() == *word,
+    };
+    ALL.iter().copied().partition(needs)
+}
+
+/// No operation is had by what allows another one on the same path, nor by the same on a path around it.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2021_42135_and_2023_0665_each_operation_asks_for_its_own_capability_on_its_own_path() {
+    let mut watch = Watch::new().await;
+    for spot in spots().iter().filter(|spot| !spot.entry.rule.is_open()) {
+        let path = format!("{}{}", spot.path, if spot.is_list() { "/" } else { "" });
+        let words =
+            |words: &[&str]| words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+        let (own, others) = capabilities(spot);
+        let others = format!("path \"{path}\" {{ capabilities = [{}, \"sudo\"] }}", words(&others));
+        let around = format!(
+            "path \"{path}x\" {{ {EVERY} }}\npath \"x{path}\" {{ {EVERY} }}\npath \"{}/+/+/+/+/+/+\" {{ {EVERY} }}",
+            spot.entry.prefix
+        );
+        let others = watch.rig.token("others", &format!("{others}\n{around}")).await;
+        let own = watch
+            .rig
+            .token("own", &format!("path \"{path}\" {{ capabilities = [{}, \"sudo\"] }}", words(&own)))
+            .await;
+        let cases = async |watch: &Watch| {
+            watch.refused(spot, spot.ask(&others), Blame::Denied, "every other capability").await;
+        };
+        watch.unchanged(spot, cases).await;
+        // With its own it is decided by the route: whatever that says, it is not for want of a capability.
+        let before = watch.rig.stored();
+        let answer = watch.rig.ask(spot.ask(&own)).await;
+        let is_denied = answer.as_ref().is_err_and(|refusal| {
+            refusal.kind == Blame::Denied && refusal.message.contains("1 error occurred")
+        });
+        watch.holds(!is_denied, || format!("{spot}: refused with its own capability: {answer:?}"));
+        if watch.rig.stored() != before || answer.is_ok() {
+            watch.rig = Rig::new().await;
+        }
     }
 }

@@ -258,7 +258,7 @@ async fn cve_2026_46358_and_c21_the_log_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cve_2020_13223_and_2021_38554_an_error_says_little_and_nothing_is_cached() {
+async fn cve_2020_13223_2021_3024_and_2021_38554_an_error_says_little_and_nothing_is_cached() {
     let server = Plain::start().await.unwrap();
     let mut client = server.client();
     let folder = server.data_file().parent().unwrap().to_string_lossy().into_owned();

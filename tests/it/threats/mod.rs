@@ -3,9 +3,11 @@
 //!
 //! What one crate can show alone is tested there: `grep -rn 'fn cve_\|fn ghsa_\|fn c[0-9]' appliance hsm-bridge`.
 
+mod coverage;
 mod host;
 mod leaks;
 mod names;
+mod rules;
 mod strangers;
 mod tokens;
 

@@ -144,7 +144,7 @@ async fn c1_a_path_that_ends_in_a_slash_is_never_the_one_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ghsa_xp3c_3jw3_4vcr_a_list_of_what_is_denied_is_denied() {
+async fn ghsa_xp3c_3jw3_4vcr_and_cve_2026_63131_a_list_of_what_is_denied_is_denied() {
     let (_server, mut client) = with_a_secret().await;
     for (method, path) in [
         ("LIST", "secret/metadata/private"),

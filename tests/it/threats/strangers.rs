@@ -303,7 +303,7 @@ async fn c5_what_is_not_built_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn c3_a_token_counts_in_its_header_only_and_a_page_elsewhere_can_do_nothing() {
+async fn ghsa_8gmq_and_c3_a_token_counts_in_its_header_only_and_a_page_elsewhere_can_do_nothing() {
     let server = DevServer::start().await.unwrap();
     for target in [
         "/v1/sys/mounts?token=root",

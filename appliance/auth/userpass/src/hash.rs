@@ -75,10 +75,18 @@ impl Hash {
 }
 
 fn argon2id(memory: u32, passes: u32, salt: &[u8; 16], password: &Secret) -> Result<[u8; 32], Refusal> {
+    #[cfg(test)]
+    COMPUTED.with(|count| count.set(count.get() + 1));
     let mut hash = [0; 32];
     let params = Params::new(memory, passes, LANES, Some(hash.len())).map_err(Refusal::fault)?;
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(password.expose(), salt, &mut hash)
         .map_err(Refusal::fault)?;
     Ok(hash)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many hashes this thread has computed.
+    pub static COMPUTED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

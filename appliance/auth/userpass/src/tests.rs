@@ -41,6 +41,24 @@ fn nobody_and_a_wrong_password_are_told_the_same() {
     assert_eq!(login(&mount, "ann", &"x".repeat(5000)).0, 400);
 }
 
+/// Counted, not timed: as many hashes for nobody as for somebody.
+#[test]
+fn c7_and_cve_2025_6011_and_2025_54999_nobody_costs_as_much_as_somebody() {
+    let mount = mount();
+    mount.post("users/ann", json!({"password": "pw"})).status(204);
+    let cost = |user: &str, password: &str| {
+        let before = hash::COMPUTED.get();
+        assert_eq!(login(&mount, user, password).0, 400, "{user}");
+        hash::COMPUTED.get() - before
+    };
+    let usual = cost("ann", "wrong");
+    assert!(usual > 0);
+    for nobody in ["nobody", "ANNA", "ann2", &"x".repeat(1000), "\u{fc}"] {
+        assert_eq!(cost(nobody, "wrong"), usual, "{nobody}");
+        assert_eq!(cost(nobody, "pw"), usual, "{nobody}");
+    }
+}
+
 #[test]
 fn a_bcrypt_hash_is_taken_and_replaced_at_the_first_login() {
     let mount = mount();

@@ -35,7 +35,7 @@ fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
         .map_err(|error| Failure::local(format!("cannot read the token in use: {error}")))?;
     let secret = match (given, own) {
         // The token of the one who asks stays out of it where it is the wrapping token itself, or where there is none.
-        (Some(given), Some(own)) if own.expose() != given.as_bytes() => {
+        (Some(given), Some(own)) if own != Hidden::copy_of(given.as_bytes()) => {
             Secret::ask(&client, what, &Ask::put(PATH, &json!({ "token": given })))?
         }
         (Some(given), _) => {

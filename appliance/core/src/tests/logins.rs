@@ -221,3 +221,24 @@ async fn a_login_can_be_wrapped() {
     let opened = rig.put("sys/wrapping/unwrap", wrapping, json!({})).await.unwrap();
     look(&rig, opened["auth"]["client_token"].as_str().unwrap()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c13_and_cve_2026_46405_a_thousand_failed_logins_leave_nothing() {
+    let rig = rig().await;
+    who(&rig, "ann", json!({"token_policies": "a"})).await.unwrap();
+    let count = async || {
+        let accessors = rig.list("auth/token/accessors", &rig.root).await.unwrap();
+        (rig.store.snapshot().unwrap().revision(), accessors["data"]["keys"].as_array().unwrap().len())
+    };
+    let before = count().await;
+    for number in 0..1000 {
+        let (name, body) = match number % 4 {
+            0 => ("ann", json!({"word": "wrong"})),
+            1 => ("nobody", json!({"word": "open"})),
+            2 => ("ann", json!({})),
+            _ => ("nobody", json!({"word": ["open"]})),
+        };
+        rig.put(&format!("auth/door/login/{name}"), "", body).await.unwrap_err();
+    }
+    assert_eq!(count().await, before);
+}

@@ -175,7 +175,7 @@ async fn many_children_outlive_a_parent_that_ends_alone_whenever_the_process_die
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mount_that_is_gone_is_emptied() {
+async fn cve_2026_42186_2020_7220_and_2019_18616_a_mount_that_is_gone_is_emptied() {
     let rig = Rig::new().await;
     let active = active(&rig);
     rig.mount().await;

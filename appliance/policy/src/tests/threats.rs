@@ -100,6 +100,23 @@ fn ghsa_hr5j_3j78_4vh2_a_template_never_drops_its_stanza() {
     }
 }
 
+/// 1F: what was put in for a template brought wildcards and slashes of its own. Nothing is put in: a grant with a template
+/// is refused as a whole, and told so.
+#[test]
+fn cve_2026_71543_and_ghsa_59w7_a_template_brings_no_wildcard() {
+    for path in [
+        "users/{{identity.entity.name}}/*",
+        "{{identity.groups.names.x.id}}",
+        "a/{{ identity.entity.id }}",
+        "a/{{b",
+    ] {
+        let error = Policy::parse("p", &grants(&[(path, "read")])).unwrap_err().to_string();
+        assert!(error.contains("template"), "{path}: {error}");
+        let both = format!("{}{}", grants(&[("a", "read")]), grants(&[(path, "read")]));
+        assert!(Policy::parse("p", &both).is_err(), "{path}");
+    }
+}
+
 /// 1F: a policy that is not wholly understood is not half applied.
 #[test]
 fn c4_any_error_refuses_the_whole_policy() {
