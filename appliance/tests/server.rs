@@ -40,6 +40,7 @@ impl Server {
         let fill = |text: &str| text.replace("$D", &path).replace("$P", &port.to_string());
         for (name, text) in files {
             fs::write(folder.path().join(name), fill(text)).unwrap();
+            fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0o600)).unwrap();
         }
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::new(BINARY)
@@ -190,6 +191,95 @@ fn sighup_reopens_the_audit_file_and_sigterm_ends_in_order() {
     server.signal(Signal::SIGTERM);
     assert!(server.end().success(), "{}", server.log());
     assert!(!server.file("pid").exists());
+}
+
+/// A certificate for 127.0.0.1 that signs itself, and its key.
+fn certificate(folder: &Path, name: &str) {
+    let file = |ending: &str| folder.join(format!("{name}.{ending}"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+        ])
+        .args(["-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+        .arg(file("key"))
+        .arg("-out")
+        .arg(file("pem"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+#[test]
+fn sighup_reloads_log_level_certificate_and_audit_file_and_keeps_what_it_cannot() {
+    const TEXT: &str = r#"
+        storage "inmem" {}
+        listener "tcp" { address = "127.0.0.1:$P" tls_cert_file = "$D/server.pem" tls_key_file = "$D/server.key" }
+        audit "file" "log" { path = "$D/audit.log" }
+        log_level = "LEVEL"
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path(), "first");
+    certificate(folder.path(), "second");
+    let text = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let (first_pem, first_key) = (text("first.pem"), text("first.key"));
+    let files =
+        [("a.hcl", TEXT.replace("LEVEL", "warn")), ("server.pem", first_pem), ("server.key", first_key)];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    let mut server = Server::start(&["-config=$D/a.hcl"], &files);
+    server.wait_for(STARTED);
+    let put = |name: &str, text: &str| {
+        let text = text
+            .replace("$D", server.folder.path().to_str().unwrap())
+            .replace("$P", &server.port.to_string());
+        fs::write(server.file(name), text).unwrap();
+    };
+    let is_served = |name: &str| {
+        let url = format!("https://127.0.0.1:{}/v1/sys/seal-status", server.port);
+        let ca = folder.path().join(format!("{name}.pem"));
+        Command::new("curl").args(["-sf", "--cacert"]).arg(ca).arg(url).output().unwrap().status.success()
+    };
+    assert!(is_served("first") && !is_served("second"));
+
+    // What is quiet says nothing of it, and does it: the audit file is there again.
+    fs::rename(server.file("audit.log"), server.file("audit.1")).unwrap();
+    server.signal(Signal::SIGHUP);
+    for _ in 0..1200 {
+        if server.file("audit.log").exists() {
+            break;
+        }
+        sleep(Duration::from_millis(25));
+    }
+    assert!(server.file("audit.log").exists() && !server.log().contains("INFO"), "{}", server.log());
+
+    put("a.hcl", &TEXT.replace("LEVEL", "debug"));
+    put("server.pem", &text("second.pem"));
+    put("server.key", &text("second.key"));
+    server.signal(Signal::SIGHUP);
+    server.wait_for("INFO  certificate reloaded");
+    for line in ["INFO  the log level is debug", "INFO  audit sink \"log\" reopened"] {
+        assert!(server.log().contains(line), "{line}: {}", server.log());
+    }
+    assert!(is_served("second") && !is_served("first"));
+
+    // A configuration that is wrong and a pair that does not belong together change nothing.
+    put("a.hcl", &TEXT.replace("LEVEL", "loud"));
+    put("server.key", &text("first.key"));
+    server.signal(Signal::SIGHUP);
+    server.wait_for("the certificate in use stays");
+    let said = server.log();
+    assert!(said.contains("a.hcl:5:9: log_level must be trace, debug, info, warn or error"), "{said}");
+    assert!(said.contains("the log level stays"), "{said}");
+    assert!(is_served("second"));
+    server.signal(Signal::SIGTERM);
+    assert!(server.end().success(), "{}", server.log());
 }
 
 #[test]

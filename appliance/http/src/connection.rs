@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use rustls::crypto::SecureRandom;
-use strongroom_core::{Finish, log};
+use strongroom_core::{Finish, ResponseRules, log};
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::{Received, Refusal, Reply, Request};
@@ -30,7 +30,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Service;
 use crate::body::SocketBody;
-use crate::cors::{self, ResponseRules, Verdict as Cross};
+use crate::cors::{self, Verdict as Cross};
 use crate::custom::CustomHeaders;
 use crate::head::{self, Lines, NAMESPACE};
 use crate::limits::Limits;
@@ -233,7 +233,7 @@ impl Desk {
             add_ui_headers(rules, response.headers_mut());
         }
         if let (Some(origin), Some(cors)) = (origin, cors) {
-            cors::allow(origin, response.headers_mut());
+            cors::allow(cors, origin, response.headers_mut());
             if is_preflight {
                 cors::explain(cors, response.headers_mut());
             }
@@ -295,10 +295,11 @@ fn is_page(path: &str) -> bool {
 
 /// Headers of `sys/config/ui/headers`; one that cannot be sent is left out.
 fn add_ui_headers(rules: &ResponseRules, headers: &mut HeaderMap) {
-    for (name, value) in &rules.ui_headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
-        {
-            headers.insert(name, value);
+    for (name, values) in &rules.ui_headers {
+        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
+        headers.remove(&name);
+        for value in values.iter().filter_map(|value| HeaderValue::from_str(value).ok()) {
+            headers.append(name.clone(), value);
         }
     }
 }

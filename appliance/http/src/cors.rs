@@ -4,34 +4,17 @@
 //! is looked at, and a preflight is answered here: it has no token, and reaches no route.
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method};
+use strongroom_core::Cors;
 use strongroom_types::error::Kind;
 use strongroom_types::{Refusal, Reply};
 
 const METHODS: &str = "DELETE,GET,OPTIONS,POST,PUT,LIST,SCAN";
 /// Seconds that a browser may remember a preflight's answer.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("300");
-
-/// What is stored of how answers are to look to browsers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ResponseRules {
-    /// Which pages may ask; None where none may.
-    pub cors: Option<Cors>,
-    /// Headers of the answers below `/ui`.
-    pub ui_headers: Vec<(String, String)>,
-}
-
-/// Which pages may ask.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cors {
-    /// Their origins; `*` is any.
-    pub origins: Vec<String>,
-    /// The headers that they may send.
-    pub headers: Vec<String>,
-}
 
 /// What the settings say of a request.
 pub(crate) enum Verdict {
@@ -70,8 +53,12 @@ pub(crate) fn nothing() -> Reply {
     Reply::Raw { status: 200, content_type: "text/plain; charset=utf-8", body: Vec::new() }
 }
 
-/// What a browser wants to read before it shows the answer to a page of `origin`.
-pub(crate) fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
+/// What a browser wants to read before it shows the answer to a page of `origin`. Cookies and certificates are for
+/// pages that were named, not for any.
+pub(crate) fn allow(cors: &Cors, origin: HeaderValue, headers: &mut HeaderMap) {
+    if cors.allow_credentials && !cors.origins.iter().any(|allowed| allowed == "*") {
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    }
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(VARY, HeaderValue::from_static("Origin"));
 }
@@ -92,6 +79,7 @@ mod tests {
 
     fn settings(origins: &[&str]) -> Cors {
         Cors {
+            allow_credentials: true,
             origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
             headers: vec!["X-A".into()],
         }
@@ -142,5 +130,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         explain(&cors, &mut headers);
         assert_eq!(headers["access-control-allow-headers"], "X-A");
+        for (origins, credentials) in [(["https://a.example"], true), (["*"], false)] {
+            let mut headers = HeaderMap::new();
+            allow(&settings(&origins), HeaderValue::from_static("https://a.example"), &mut headers);
+            assert_eq!(headers.contains_key("access-control-allow-credentials"), credentials);
+            assert_eq!(headers["access-control-allow-origin"], "https://a.example");
+        }
     }
 }

@@ -7,7 +7,7 @@
 //! | [`limits`] | every limit, with its name |
 //! | [`listener`] | accepting, deadlines, draining |
 //! | [`head`] | method, path and headers to a [`Request<Received>`]: a pure function |
-//! | [`cors`] | which pages of other origins may ask |
+//! | `cors` | which pages of other origins may ask |
 //! | [`custom`] | headers that the configuration adds to answers |
 //! | [`render`] | [`Reply`] and [`Refusal`] to status and bytes: one table |
 //!
@@ -17,7 +17,7 @@
 pub mod bind;
 mod body;
 mod connection;
-pub mod cors;
+mod cors;
 pub mod custom;
 pub mod head;
 mod json;
@@ -31,11 +31,10 @@ pub mod tls;
 
 use std::sync::Arc;
 
-use strongroom_core::Core;
+use strongroom_core::{Core, ResponseRules};
 use strongroom_types::{BoxFuture, Received, Refusal, Reply, Request};
 
 pub use bind::{Address, BindError, Bound, Listener, bind};
-pub use cors::{Cors, ResponseRules};
 pub use custom::CustomHeaders;
 pub use limits::{Limits, Seating};
 pub use listener::serve;
@@ -55,5 +54,9 @@ pub trait Service: Send + Sync + 'static {
 impl Service for Arc<Core> {
     fn handle(&self, request: Request<Received>) -> BoxFuture<'_, Result<Reply, Refusal>> {
         Box::pin(Core::handle(self, request))
+    }
+
+    fn response_rules(&self) -> Arc<ResponseRules> {
+        Core::response_rules(self)
     }
 }

@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use strongroom_core::log::Level;
 use strongroom_http::{CustomHeaders, Limits, MinVersion};
 use strongroom_store::Reserve;
 
@@ -76,6 +77,8 @@ pub struct Config {
     pub key_memory: usize,
     /// Where the process id is written.
     pub pid_file: Option<PathBuf>,
+    /// How much is logged; information when `None`. Read again at SIGHUP.
+    pub log_level: Option<Level>,
 }
 
 /// One address to listen on.

@@ -1,5 +1,7 @@
 //! The top level of a file, and what makes a whole of several.
 
+use strongroom_core::log::{Level, NoLevel};
+
 use super::stanza::Stanza;
 use super::{
     Audit, Config, DEFAULT_LEASE_TTL, JsonLimits, KEY_MEMORY, Listener, MAX_JSON_DEPTH, MAX_JSON_MEMBERS,
@@ -22,6 +24,7 @@ pub struct Draft {
     max_lease_ttl: Option<i64>,
     key_memory: Option<u64>,
     pid_file: Option<std::path::PathBuf>,
+    log_level: Option<Level>,
 }
 
 impl Draft {
@@ -82,6 +85,10 @@ impl Draft {
         last(&mut self.max_lease_ttl, top.seconds("max_lease_ttl"));
         last(&mut self.key_memory, top.bytes("key_memory", 64 << 10..=1 << 30));
         last(&mut self.pid_file, top.path("pid_file"));
+        last(
+            &mut self.log_level,
+            top.parsed("log_level", |text| text.parse().map_err(|no: NoLevel| no.to_string())),
+        );
         if let (Some(default), Some(max)) = (self.default_lease_ttl, self.max_lease_ttl)
             && default > max
         {
@@ -116,6 +123,7 @@ impl Draft {
             json: self.json?,
             key_memory: self.key_memory.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(KEY_MEMORY),
             pid_file: self.pid_file,
+            log_level: self.log_level,
         })
     }
 }
@@ -155,7 +163,6 @@ fn foreign(top: &mut Stanza<'_>) {
         "license_path",
         "log_file",
         "log_format",
-        "log_level",
         "log_requests_level",
         "log_rotate_bytes",
         "log_rotate_duration",

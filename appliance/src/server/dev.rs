@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
+use strongroom_core::log::{self, Level};
 use strongroom_core::{Core, InitWish, Initialised, Parts, SealWish, Settings};
 use strongroom_http::{Address, Bound, CustomHeaders, Limits, MinVersion, Pem, Tls};
 use strongroom_os::{Arena, Protection};
@@ -20,7 +21,7 @@ use strongroom_types::{ApiPath, Clock, Entropy, Operation, Received, Request, Se
 use super::VERSION;
 use super::banner::{self, Banner};
 use super::flags::DevWish;
-use super::running::{self, Signals};
+use super::running::{self, Reloaded, Signals};
 use crate::certificate;
 use crate::config::KEY_MEMORY;
 use crate::files::{make_folder, replace};
@@ -37,6 +38,7 @@ impl Devices for NoDevices {
 
 /// Serves from memory until it is told to stop.
 pub async fn serve(wish: &DevWish) -> Result<(), String> {
+    log::set_level(wish.log_level.unwrap_or(Level::Info));
     let signals = Signals::receive()?;
     let arena = Arena::new(KEY_MEMORY, Protection::BestEffort).map_err(|cause| format!("server: {cause}"))?;
     let memory = banner::memory(arena.backing());
@@ -81,7 +83,7 @@ pub async fn serve(wish: &DevWish) -> Result<(), String> {
         after,
     }
     .print();
-    let served = running::serve(core, listeners, Vec::new(), signals).await;
+    let served = running::serve(core, listeners, Reloaded::default(), signals).await;
     if let Some(folder) = certificates.filter(|made| made.is_temporary).map(|made| made.folder) {
         // It is in the folder for temporary files in any case.
         let _ = fs::remove_dir_all(folder);

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use strongroom_core::log::{Level, NoLevel};
 use strongroom_types::Secret;
 
 use crate::config::API_PORT;
@@ -22,6 +23,9 @@ pub const USAGE: &str = "Usage: strongroom server [options]
   -config=FILE|DIR              a file in HCL or JSON, or a folder of them in the order of their names; may be
                                 repeated
 
+  -log-level=LEVEL              trace, debug, info, warn or error (VAULT_LOG_LEVEL); otherwise what the configuration
+                                says, which is read again at SIGHUP
+
   -dev                          development: in memory, plain HTTP on loopback, unsealed
   -dev-root-token-id=TOKEN      the root token instead of a random one (VAULT_DEV_ROOT_TOKEN_ID)
   -dev-listen-address=ADDRESS   127.0.0.1:8200 unless said otherwise (VAULT_DEV_LISTEN_ADDRESS)
@@ -37,6 +41,8 @@ pub enum Command {
     Production {
         /// Files and folders.
         configurations: Vec<PathBuf>,
+        /// Instead of the configuration's.
+        log_level: Option<Level>,
     },
     /// Serve from memory.
     Development(DevWish),
@@ -54,6 +60,8 @@ pub struct DevWish {
     pub certificates: Option<PathBuf>,
     /// Whether `~/.vault-token` is written.
     pub store_token: bool,
+    /// How much is logged.
+    pub log_level: Option<Level>,
 }
 
 #[derive(Default)]
@@ -66,6 +74,7 @@ struct Given {
     tls: bool,
     certificates: Option<PathBuf>,
     no_store_token: bool,
+    log_level: Option<String>,
 }
 
 /// Reads the arguments after `server`; `variable` is the environment.
@@ -74,6 +83,10 @@ pub fn parse(arguments: &[String], variable: &dyn Fn(&str) -> Option<String>) ->
     if given.help {
         return Ok(Command::Help);
     }
+    let not_empty = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let log_level = given.log_level.or_else(|| not_empty("VAULT_LOG_LEVEL"));
+    let log_level = log_level.map(|text| text.parse().map_err(|no: NoLevel| format!("-log-level {no}")));
+    let log_level = log_level.transpose()?;
     if !given.dev {
         if given.root_token.is_some() || given.address.is_some() || given.tls {
             return Err("the -dev-… options are for -dev only".into());
@@ -81,14 +94,13 @@ pub fn parse(arguments: &[String], variable: &dyn Fn(&str) -> Option<String>) ->
         if given.configurations.is_empty() {
             return Err(format!("-config is missing (or -dev, to try it)\n\n{USAGE}"));
         }
-        return Ok(Command::Production { configurations: given.configurations });
+        return Ok(Command::Production { configurations: given.configurations, log_level });
     }
     if !given.configurations.is_empty() {
         return Err(
             "-config and -dev exclude each other: what a development server does is not configured".into()
         );
     }
-    let not_empty = |name: &str| variable(name).filter(|value| !value.is_empty());
     let address = given.address.or_else(|| not_empty("VAULT_DEV_LISTEN_ADDRESS"));
     let address = parse_address(address.as_deref().unwrap_or("127.0.0.1:8200"), API_PORT);
     Ok(Command::Development(DevWish {
@@ -97,6 +109,7 @@ pub fn parse(arguments: &[String], variable: &dyn Fn(&str) -> Option<String>) ->
         tls: given.tls || given.certificates.is_some(),
         certificates: given.certificates,
         store_token: !given.no_store_token,
+        log_level,
     }))
 }
 
@@ -124,6 +137,7 @@ impl Given {
             match name {
                 "h" | "help" => given.help = true,
                 "config" => given.configurations.push(PathBuf::from(text()?)),
+                "log-level" => given.log_level = Some(text()?),
                 "dev" => given.dev = yes()?,
                 "dev-root-token-id" => given.root_token = Some(Secret::from(text()?)),
                 "dev-listen-address" => given.address = Some(text()?),
@@ -131,7 +145,7 @@ impl Given {
                 "dev-tls-cert-dir" => given.certificates = Some(PathBuf::from(text()?)),
                 "dev-no-store-token" => given.no_store_token = yes()?,
                 // Vault's, without a meaning here: one log, on the standard error.
-                "log-level" | "log-format" => drop(text()?),
+                "log-format" => drop(text()?),
                 "exit-on-core-shutdown" => drop(yes()?),
                 _ => return Err(format!("flag provided but not defined: -{name}\n\n{USAGE}")),
             }
@@ -153,7 +167,7 @@ mod tests {
     #[test]
     fn flags_have_one_dash_or_two_and_a_value_beside_or_behind() {
         for arguments in [["-config=a", "-config=b"].as_slice(), &["--config", "a", "--config=b"]] {
-            let Ok(Command::Production { configurations }) = read(arguments, &[]) else {
+            let Ok(Command::Production { configurations, log_level: None }) = read(arguments, &[]) else {
                 panic!("production")
             };
             assert_eq!(configurations, [PathBuf::from("a"), PathBuf::from("b")]);
@@ -170,9 +184,20 @@ mod tests {
 
     #[test]
     fn the_environment_fills_in_for_development() {
-        let environment = [("VAULT_DEV_ROOT_TOKEN_ID", "e"), ("VAULT_DEV_LISTEN_ADDRESS", "127.0.0.1:1")];
+        let environment = [
+            ("VAULT_DEV_ROOT_TOKEN_ID", "e"),
+            ("VAULT_DEV_LISTEN_ADDRESS", "127.0.0.1:1"),
+            ("VAULT_LOG_LEVEL", "warn"),
+        ];
         let Ok(Command::Development(wish)) = read(&["-dev"], &environment) else { panic!("development") };
         assert_eq!((wish.root_token.unwrap().expose(), wish.address.port()), (b"e".as_slice(), 1));
+        assert_eq!(wish.log_level, Some(Level::Warn));
+        let Ok(Command::Production { log_level, .. }) =
+            read(&["-config=a", "-log-level=ERROR"], &environment)
+        else {
+            panic!("production")
+        };
+        assert_eq!(log_level, Some(Level::Error), "the flag counts more");
     }
 
     #[test]
@@ -185,6 +210,7 @@ mod tests {
             (&["-dev=perhaps"], "-dev is true or false"),
             (&["-colour"], "flag provided but not defined: -colour"),
             (&["here"], "too many arguments"),
+            (&["-config=a", "-log-level=loud"], "-log-level must be trace, debug"),
             (&["-dev", "-dev-listen-address=example.com:1"], "-dev-listen-address is no address"),
         ] {
             let what = read(arguments, &[]).err().unwrap();

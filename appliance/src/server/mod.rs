@@ -43,7 +43,9 @@ pub fn main(arguments: &[String]) -> ExitCode {
     let served = runtime.block_on(async {
         match command {
             Command::Help => Ok(()),
-            Command::Production { configurations } => production::serve(&configurations).await,
+            Command::Production { configurations, log_level } => {
+                production::serve(&configurations, log_level).await
+            }
             Command::Development(wish) => dev::serve(&wish).await,
         }
     });

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use strongroom_core::log::{self, Level};
 use strongroom_core::{Core, Parts, Settings, json};
 use strongroom_http::{Address, Bound, Pem, Tls};
 use strongroom_os::{Arena, Protection};
@@ -13,7 +14,7 @@ use strongroom_types::time::SystemClock;
 
 use super::VERSION;
 use super::banner::{self, Banner};
-use super::running::{self, Signals};
+use super::running::{self, Reloaded, Signals};
 use crate::config::{self, At, Config, Listener, Seal, Storage};
 use crate::{registry, sandbox, say};
 
@@ -21,8 +22,9 @@ use crate::{registry, sandbox, say};
 const POISONED: i32 = 3;
 
 /// Serves what `configurations` describe, until it is told to stop.
-pub async fn serve(configurations: &[PathBuf]) -> Result<(), String> {
+pub async fn serve(configurations: &[PathBuf], log_level: Option<Level>) -> Result<(), String> {
     let (config, report) = config::load(configurations).map_err(|report| report.to_string())?;
+    log::set_level(log_level.or(config.log_level).unwrap_or(Level::Info));
     for warning in &report.warnings {
         say::error(&format!("strongroom WARN  {warning}"));
     }
@@ -70,7 +72,13 @@ pub async fn serve(configurations: &[PathBuf]) -> Result<(), String> {
         after: Vec::new(),
     }
     .print();
-    let served = running::serve(core, listeners, sinks, signals).await;
+    let served = running::serve(
+        core,
+        listeners,
+        Reloaded { sinks, configurations: configurations.to_owned() },
+        signals,
+    )
+    .await;
     if let Some(path) = &config.pid_file {
         // It may have been taken away.
         let _ = fs::remove_file(path);

@@ -1,14 +1,16 @@
-//! A server that serves: until SIGTERM, with the audit files and certificates reloaded at SIGHUP.
+//! A server that serves: until SIGTERM, with the log level, audit files and certificates reloaded at SIGHUP.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use strongroom_audit::Sink;
 use strongroom_core::Core;
+use strongroom_core::log::{self, Level};
 use strongroom_http::{Bound, Certificate, Seating};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::{sandbox, say};
+use crate::{config, sandbox, say};
 
 /// Signals, received from the moment this is made.
 pub struct Signals {
@@ -35,7 +37,7 @@ impl Signals {
 pub async fn serve(
     core: Arc<Core>,
     listeners: Vec<Bound>,
-    sinks: Vec<(String, Arc<dyn Sink>)>,
+    reloaded: Reloaded,
     mut signals: Signals,
 ) -> Result<(), String> {
     let (tell, stop) = watch::channel(false);
@@ -49,7 +51,7 @@ pub async fn serve(
     let working = tokio::spawn(core.run(stop_core));
     loop {
         tokio::select! {
-            _ = signals.hangup.recv() => reload(&sinks, &certificates),
+            _ = signals.hangup.recv() => reloaded.reload(&certificates),
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
         }
@@ -80,26 +82,52 @@ fn say_seats(listeners: &[Bound], seating: Seating) {
     }
 }
 
-/// What cannot be reloaded stays as it was, and is said.
-fn reload(sinks: &[(String, Arc<dyn Sink>)], certificates: &[Arc<Certificate>]) {
-    for (name, sink) in sinks {
-        match sink.reopen() {
-            Ok(()) => say::error(&format!("strongroom INFO  audit sink \"{name}\" reopened")),
-            Err(cause) => {
-                say::error(&format!("strongroom ERROR audit sink \"{name}\" cannot be reopened: {cause}"));
+/// What is read or opened again at SIGHUP, beside certificates. What cannot be stays as it was, and is said.
+#[derive(Default)]
+pub struct Reloaded {
+    /// Audit files, by name.
+    pub sinks: Vec<(String, Arc<dyn Sink>)>,
+    /// Files and folders, of which only the log level counts once the server has started.
+    pub configurations: Vec<PathBuf>,
+}
+
+impl Reloaded {
+    fn reload(&self, certificates: &[Arc<Certificate>]) {
+        self.read_configuration();
+        for (name, sink) in &self.sinks {
+            match sink.reopen() {
+                Ok(()) => log::AUDIT.info(format_args!("audit sink \"{name}\" reopened")),
+                Err(cause) => {
+                    log::AUDIT.error(format_args!("audit sink \"{name}\" cannot be reopened: {cause}"));
+                }
+            }
+        }
+        for certificate in certificates {
+            match certificate.reload() {
+                Ok(()) => log::HTTP.info(format_args!("certificate reloaded")),
+                Err(cause) => log::HTTP.error(format_args!("{cause}; the certificate in use stays")),
+            }
+            if let Some(complaint) = certificate.complaint() {
+                log::HTTP.warn(format_args!("{complaint}"));
             }
         }
     }
-    for certificate in certificates {
-        match certificate.reload() {
-            Ok(()) => {
-                say::error("strongroom INFO  certificate reloaded");
-                if let Some(complaint) = certificate.complaint() {
-                    say::error(&format!("strongroom WARN  {complaint}"));
-                }
+
+    fn read_configuration(&self) {
+        if self.configurations.is_empty() {
+            return;
+        }
+        match config::load(&self.configurations) {
+            Ok((config, _)) => {
+                let level = config.log_level.unwrap_or(Level::Info);
+                log::set_level(level);
+                log::info(format_args!("the log level is {}", level.name()));
             }
-            Err(cause) => {
-                say::error(&format!("strongroom ERROR {cause}; the certificate in use stays"));
+            Err(report) => {
+                let problems = report.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                log::error(format_args!(
+                    "the configuration is not read again, the log level stays: {problems}"
+                ));
             }
         }
     }

@@ -9,7 +9,7 @@ use strongroom_types::{ApiPath, JsonMap, Operation, Refusal, Reply};
 use super::tune::configure;
 use super::{PATH, at_top};
 use crate::fault::damaged;
-use crate::mounts::{Mount, MountConfig, MountRecord, is_auth, name_of};
+use crate::mounts::{Mount, MountConfig, MountRecord, name_of};
 use crate::perform::{After, Run, Scene, Work};
 use crate::tokens::base62;
 
@@ -211,9 +211,6 @@ pub(super) fn options(given: Option<JsonMap>) -> Result<MountOptions, Refusal> {
 
 /// A mount as `sys/mounts` shows it.
 pub(super) fn show(record: &MountRecord) -> Value {
-    // What has no options of its own shows none; an engine shows an empty set.
-    let has_none = matches!(record.kind.as_str(), "system" | "cubbyhole")
-        || (is_auth(&record.path) && record.options.is_empty());
     json!({
         "accessor": record.accessor,
         "config": show_config(&record.config),
@@ -221,7 +218,7 @@ pub(super) fn show(record: &MountRecord) -> Value {
         "description": record.description,
         "external_entropy_access": record.external_entropy_access,
         "local": record.local,
-        "options": if has_none { Value::Null } else { json!(record.options) },
+        "options": if record.kind == "system" || record.kind == "cubbyhole" { Value::Null } else { json!(record.options) },
         "plugin_version": "",
         "running_plugin_version": crate::engine_version(),
         "running_sha256": "",

@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use strongroom_http::{Cors, MinVersion, ResponseRules};
+use strongroom_core::{Cors, ResponseRules};
+use strongroom_http::MinVersion;
 
 use crate::support::{Server, limits};
 use crate::tls::shake;
@@ -13,9 +14,11 @@ fn with_cors() -> Server {
     let cors = Cors {
         origins: vec!["https://a.example".into()],
         headers: vec!["X-Vault-Token".into(), "X-Own".into()],
+        allow_credentials: false,
     };
-    let ui_headers = vec![("X-Page".into(), "yes".into()), ("no name".into(), "x".into())];
-    *server.seen.rules.lock().unwrap() = Arc::new(ResponseRules { cors: Some(cors), ui_headers });
+    let ui_headers = vec![("X-Page".into(), vec!["yes".into()]), ("no name".into(), vec!["x".into()])];
+    *server.seen.rules.lock().unwrap() =
+        Arc::new(ResponseRules { cors: Some(cors), ui_headers, ..ResponseRules::default() });
     server
 }
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::json;
+use strongroom_core::ResponseRules;
 use strongroom_http::{
-    Address, Bound, CustomHeaders, Limits, Listener, MinVersion, Pem, ResponseRules, Seating, Service, Tls,
-    bind, serve,
+    Address, Bound, CustomHeaders, Limits, Listener, MinVersion, Pem, Seating, Service, Tls, bind, serve,
 };
 use strongroom_types::request::BodyError;
 use strongroom_types::{BoxFuture, Operation, Received, Refusal, Reply, Request};
