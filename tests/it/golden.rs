@@ -11,7 +11,8 @@ use strongroom_tests::process::DEV_ROOT;
 use strongroom_tests::{DevServer, repository};
 
 /// Areas that must match.
-const WHOLE: &[&str] = &["kv1", "kv2", "cubbyhole", HEADERS, "policy", "token", "wrapping"];
+const WHOLE: &[&str] =
+    &["audit", "quotas", "kv1", "kv2", "cubbyhole", HEADERS, "policy", "token", "wrapping"];
 
 /// Played over TLS, as a production server answers: what promises HTTPS is said there only.
 const HEADERS: &str = "headers";

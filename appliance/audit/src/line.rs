@@ -87,8 +87,8 @@ pub(crate) fn response(
     let mut members = Object::go_on(&mut line);
     let mut object = Object::begin(members.key("response"));
     let mut error = None;
-    let data = match response.answer {
-        Ok(Reply::Empty) => None,
+    let data = match response.answer.map(Reply::bare) {
+        Ok(Reply::Empty | Reply::Headed { .. }) => None,
         Ok(Reply::Logical(logical)) => {
             logical_members(&mut object, style, logical);
             logical.data.as_ref()

@@ -20,6 +20,7 @@ use crate::mounts::{Kinds, MountTable};
 use crate::outbox::Outbox;
 use crate::perform::After;
 use crate::policies::Policies;
+use crate::quotas::Quotas;
 use crate::rules::ResponseRules;
 use crate::sys::remount::Moves;
 use crate::tokens::{Tokens, UseLocks};
@@ -52,6 +53,8 @@ pub struct Active {
     pub mounts: Arc<ArcSwap<MountTable>>,
     /// Who may what.
     pub policies: Policies,
+    /// How often whom.
+    pub quotas: Quotas,
     /// What answers and audit lines are to look like.
     pub rules: ArcSwap<ResponseRules>,
     /// Who asks.
@@ -114,6 +117,7 @@ impl Active {
             cubbyholes: view(CUBBYHOLE),
             mounts,
             policies: Policies::load(&reader)?,
+            quotas: Quotas::load(&reader)?,
             rules: ArcSwap::from_pointee(ResponseRules::load(&reader)?),
             tokens,
             use_locks: UseLocks::default(),
@@ -159,6 +163,7 @@ impl Active {
                     let rules = ResponseRules::load(&self.system.at(self.snapshot()?))?;
                     self.rules.store(Arc::new(rules));
                 }
+                After::Quotas => self.quotas.reload(&self.system.at(self.snapshot()?))?,
                 After::Levels(levels) => levels.apply(),
                 After::Policy(name) => self.policies.reload(&self.system.at(self.snapshot()?), &name)?,
                 After::Rotated(rotation) => {

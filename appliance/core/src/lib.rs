@@ -12,6 +12,7 @@
 //! | `clock` | time that does not run backwards |
 //! | `always` | the few paths that are answered in every state |
 //! | `active` | everything that sealing takes away again: mounts, policies, tokens |
+//! | `quotas` | how often a client may ask |
 //! | `rules`, `log` | what answers look like beyond their content; the daemon's own log and its levels |
 //! | `revocation` | the end of tokens, and of what was theirs |
 //! | `background`, `sweep` | what goes on beside the requests |
@@ -40,6 +41,7 @@ mod outbox;
 mod perform;
 mod pipeline;
 mod policies;
+mod quotas;
 mod revocation;
 mod rules;
 mod settings;

@@ -69,6 +69,8 @@ pub enum After {
     Moved(Moved),
     /// A setting of `sys/config/` has changed.
     Rules,
+    /// A quota has changed.
+    Quotas,
     /// The log's levels are to change.
     Levels(Levels),
     /// The policy of this name has changed.

@@ -16,7 +16,9 @@ use crate::active::Active;
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
 use crate::perform::{Outcome, perform, turn};
-use crate::stage::{Admitted, Authorized, Bill, admit, authenticate, authorize, charge, read, route};
+use crate::stage::{
+    Admitted, Authorized, Bill, admit, authenticate, authorize, charge, charge_login, read, route,
+};
 use crate::{Core, Finish, always, fault};
 
 /// How often a handler runs again because another request changed what it had read.
@@ -32,12 +34,17 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
     let mut bill = Bill::default();
     let checked = check(&active, request, &mut trail, &mut bill).await;
     let audited = trail.before(&checked)?;
-    Finish::new(async move {
+    let headers = bill.take_headers();
+    let answer = Finish::new(async move {
         let answer = effect(&active, checked, &bill, &audited).await;
         trail.after(&audited, &answer)?;
         answer
     })
-    .await
+    .await;
+    match answer {
+        Ok(reply) => Ok(reply.with_headers(headers)),
+        Err(refusal) => Err(refusal.with_headers(headers)),
+    }
 }
 
 /// Everything that can refuse a request before it has an effect.
@@ -51,6 +58,7 @@ async fn check(
     let request = trail.authenticated(authenticate(active, request)?);
     let request = charge(active, request, bill).await?;
     let request = trail.read(read(active, request).await?);
+    charge_login(active, &request, bill)?;
     Ok(trail.authorized(authorize(active, request)?))
 }
 

@@ -36,7 +36,7 @@ pub struct Cors {
 }
 
 /// Headers that a page may send in any case: what the API itself reads.
-const ALWAYS: [&str; 11] = [
+const ALWAYS: [&str; 10] = [
     "Content-Type",
     "X-Requested-With",
     "X-Vault-AWS-IAM-Server-ID",
@@ -47,7 +47,6 @@ const ALWAYS: [&str; 11] = [
     "X-Vault-Policy-Override",
     "Authorization",
     "X-Vault-Token",
-    "X-Vault-Namespace",
 ];
 
 impl ResponseRules {

@@ -208,8 +208,13 @@ pub fn request(operation: Operation, path: &str, token: &str, body: Option<Value
 }
 
 pub async fn ask(core: &Arc<Core>, request: Request<Received>) -> Answer {
-    match core.handle(request).await {
+    shown(core.handle(request).await)
+}
+
+fn shown(answer: Result<Reply, Refusal>) -> Answer {
+    match answer {
         Err(refusal) => Err((refusal.kind, refusal.cause.unwrap_or_else(|| refusal.message.into_owned()))),
+        Ok(Reply::Headed { reply, .. }) => shown(Ok(*reply)),
         Ok(Reply::Empty) => Ok(Value::Null),
         Ok(Reply::Json { status, mut body }) => {
             if status != 200 {

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
 use strongroom_types::error::Kind;
@@ -63,6 +63,7 @@ fn status(kind: Kind) -> StatusCode {
 
 /// Renders an answer.
 pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Bytes>> {
+    let (own, answer) = unpack(answer);
     let mut out = Vec::new();
     let (status, content_type) = match answer {
         Ok(reply) => write_reply(&mut out, asked.id, reply),
@@ -85,6 +86,11 @@ pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Byt
     if status == StatusCode::TOO_MANY_REQUESTS {
         headers.insert(RETRY_AFTER, SOON);
     }
+    for (name, value) in own {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
     if let Some(namespace) = asked.namespace {
         headers.insert(NAMESPACE, namespace);
     }
@@ -100,6 +106,17 @@ pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Byt
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+type Headers = Vec<(&'static str, String)>;
+
+/// The headers that an answer has of its own, and the rest of it.
+fn unpack(answer: Result<Reply, Refusal>) -> (Headers, Result<Reply, Refusal>) {
+    match answer {
+        Ok(Reply::Headed { headers, reply }) => (headers, Ok(*reply)),
+        Err(mut refusal) => (std::mem::take(&mut refusal.headers), Err(refusal)),
+        other => (Vec::new(), other),
+    }
 }
 
 /// Bytes that are wiped once they have been sent.
@@ -129,6 +146,8 @@ pub(crate) fn no_page() -> Reply {
 fn write_reply(out: &mut Vec<u8>, id: RequestId, reply: Reply) -> (StatusCode, HeaderValue) {
     match reply {
         Reply::Empty => (StatusCode::NO_CONTENT, JSON),
+        // Within each other there are none: the pipeline makes one at its end.
+        Reply::Headed { reply, .. } => write_reply(out, id, *reply),
         Reply::Logical(logical) => {
             out.reserve(USUAL_BYTES);
             envelope(out, id, &logical);

@@ -239,6 +239,7 @@ impl Rig {
 /// What a client would see, as far as the cases look at it.
 fn seen(reply: Reply) -> Value {
     match reply {
+        Reply::Headed { reply, .. } => seen(*reply),
         Reply::Empty => Value::Null,
         Reply::Json { status, body } => json!({ "status": status, "body": body }),
         Reply::Raw { status, body, .. } => json!({ "status": status, "body": body }),

@@ -18,6 +18,8 @@ pub struct Refusal {
     pub data: Option<JsonMap>,
     /// For the server's log, once, where the answer leaves; never for the client.
     pub cause: Option<String>,
+    /// Headers of the answer, in lower case: when to come again.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 /// The kinds of [`Refusal`]. The comment names the HTTP status.
@@ -56,7 +58,7 @@ pub enum Kind {
 impl Refusal {
     /// A refusal of `kind` with a text for the client.
     pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), data: None, cause: None }
+        Self { kind, message: message.into(), data: None, cause: None, headers: Vec::new() }
     }
 
     /// 400.
@@ -92,6 +94,12 @@ impl Refusal {
     /// 503 with the exact text that clients compare.
     pub fn sealed() -> Self {
         Self::new(Kind::Sealed, "Vault is sealed")
+    }
+
+    /// The same refusal with further headers.
+    pub fn with_headers(mut self, headers: Vec<(&'static str, String)>) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     /// The same refusal with data beside the error.

@@ -27,6 +27,13 @@ pub enum Reply {
         /// The body.
         body: Vec<u8>,
     },
+    /// Another answer, with headers beside it. Made at the very end: the audit log does not see it.
+    Headed {
+        /// Names in lower case, and values.
+        headers: Vec<(&'static str, String)>,
+        /// The answer.
+        reply: Box<Reply>,
+    },
 }
 
 /// The parts of the envelope.
@@ -119,6 +126,19 @@ impl Reply {
     /// The answer to a list: names in order. Without any it is 404, which the pipeline decides.
     pub fn keys(keys: Vec<String>) -> Self {
         Self::data(serde_json::json!({ "keys": keys }))
+    }
+
+    /// The answer itself, without headers beside it.
+    pub fn bare(&self) -> &Self {
+        match self {
+            Self::Headed { reply, .. } => reply.bare(),
+            bare => bare,
+        }
+    }
+
+    /// The same answer with headers beside it.
+    pub fn with_headers(self, headers: Vec<(&'static str, String)>) -> Self {
+        if headers.is_empty() { self } else { Self::Headed { headers, reply: Box::new(self) } }
     }
 
     /// The same answer with a warning; a 204 becomes a 200.

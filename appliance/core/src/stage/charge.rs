@@ -1,15 +1,25 @@
-//! What the request costs its asker: a use of a limited token.
+//! What the request costs its asker: of its quota, and a use of a limited token.
+//!
+//! What a quota refuses costs no use. Whoever may do nothing on the path is not told that a quota covers it: that would tell
+//! what is mounted.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use strongroom_barrier::{View, Write};
+use strongroom_engine::Handler;
 use strongroom_store::Snapshot;
+use strongroom_types::id::MountId;
+use strongroom_types::request::Head;
 use strongroom_types::{Refusal, Request};
 use tokio::sync::OwnedMutexGuard;
 
+use super::authorize::denied_by_policy;
 use super::proof::Proof;
-use super::{Asker, Authenticated, Routed};
-use crate::active::Active;
+use super::{Asker, Authenticated, Read, Routed, Target};
+use crate::active::{Active, SYSTEM, TOKENS};
+use crate::mounts::MountTable;
+use crate::quotas::{Charge, Quota, Verdict, shown};
 use crate::wrapping;
 
 /// A request that will be paid for.
@@ -27,6 +37,8 @@ pub struct Charged {
 #[derive(Default)]
 pub struct Bill {
     payer: Option<Payer>,
+    /// What the answer tells of the quota.
+    headers: Vec<(&'static str, String)>,
 }
 
 struct Payer {
@@ -42,6 +54,7 @@ pub async fn charge(
     request: Request<Authenticated>,
     bill: &mut Bill,
 ) -> Result<Request<Charged>, Refusal> {
+    take_quota(active, &request, bill)?;
     let Request { head, stage: Authenticated { routed, mut asker, mut snapshot, .. } } = request;
     if let Some(asker) = asker.as_mut().filter(|asker| asker.known.record.num_uses > 0) {
         let key = asker.known.key.clone();
@@ -55,7 +68,94 @@ pub async fn charge(
     Ok(Request { head, stage: Charged { routed, asker, snapshot, _proof: Proof::checked() } })
 }
 
+fn take_quota(active: &Active, request: &Request<Authenticated>, bill: &mut Bill) -> Result<(), Refusal> {
+    let table = active.quotas.table();
+    if table.is_empty() {
+        return Ok(());
+    }
+    let Authenticated { routed, asker, .. } = &request.stage;
+    let mounts = active.mounts.load();
+    let (mount, path, below) = place(&mounts, routed);
+    if is_login(&routed.target) && mount.is_some_and(|mount| table.asks_for_roles(mount)) {
+        // Charged when the body has been read.
+        return Ok(());
+    }
+    let charge =
+        Charge { mount, path, below, role: None, client: client(&request.head), now: active.clock.reading() };
+    bill.charged(table.charge(&charge), table.config.response_headers).map_err(|refusal| match asker {
+        Some(asker)
+            if !routed.target.unauthenticated()
+                && asker.acl.capabilities_at(&routed.acl_path, active.now()) == ["deny"] =>
+        {
+            denied_by_policy()
+        }
+        _ => refusal,
+    })
+}
+
+/// Charges a login whose quota depends on its role, which only the body tells.
+pub fn charge_login(active: &Active, request: &Request<Read>, bill: &mut Bill) -> Result<(), Refusal> {
+    let stage = &request.stage;
+    let Target::Engine { mount, .. } = &stage.target else { return Ok(()) };
+    let table = active.quotas.table();
+    if !is_login(&stage.target) || !table.asks_for_roles(mount.record.id) {
+        return Ok(());
+    }
+    let path = stage.acl_path.trim_end_matches('/');
+    let charge = Charge {
+        mount: Some(mount.record.id),
+        path,
+        below: path.strip_prefix(mount.record.path.as_str()).unwrap_or_default(),
+        role: stage.call.fields.get("role").and_then(|role| role.as_str()),
+        client: client(&request.head),
+        now: active.clock.reading(),
+    };
+    bill.charged(table.charge(&charge), table.config.response_headers)
+}
+
+/// The mount, the whole path and what of it is below the mount, also where nothing answers.
+fn place<'r>(mounts: &'r MountTable, routed: &'r Routed) -> (Option<MountId>, &'r str, &'r str) {
+    let path = routed.acl_path.trim_end_matches('/');
+    if let Target::Engine { mount, .. } = &routed.target {
+        let below = path.strip_prefix(mount.record.path.as_str()).unwrap_or_default();
+        return (Some(mount.record.id), path, below);
+    }
+    for (id, prefix) in [(SYSTEM, "sys/"), (TOKENS, "auth/token/")] {
+        if let Some(below) = path.strip_prefix(prefix) {
+            return (Some(id), path, below);
+        }
+    }
+    match mounts.find(path) {
+        Some((mount, below)) => (Some(mount.record.id), path, below),
+        None => (None, path, ""),
+    }
+}
+
+fn is_login(target: &Target) -> bool {
+    matches!(target, Target::Engine { endpoint, .. } if matches!(endpoint.run, Handler::Login(_)))
+}
+
+fn client(head: &Head) -> Option<IpAddr> {
+    head.remote.map(|(address, _)| address)
+}
+
 impl Bill {
+    fn charged(
+        &mut self,
+        charged: Result<Option<(&Quota, Verdict)>, Refusal>,
+        tell: bool,
+    ) -> Result<(), Refusal> {
+        if let (Some((_, verdict)), true) = (charged?, tell) {
+            self.headers = shown(&verdict).into();
+        }
+        Ok(())
+    }
+
+    /// What the answer tells of the quota, once.
+    pub fn take_headers(&mut self) -> Vec<(&'static str, String)> {
+        std::mem::take(&mut self.headers)
+    }
+
     /// Adds the payment to `writes`. Refused if the token has been revoked since.
     pub fn pay(
         &self,

@@ -9,7 +9,8 @@ use super::mounts::look;
 use crate::log::{self, Level, Logger};
 use crate::perform::{After, Run, Scene, SystemHandler, Work};
 
-const LEVEL: Field<String> = Field::new("level", "trace, debug, info, warn or error.").clear_in_audit();
+const LEVEL: Field<String> =
+    Field::new("level", "trace, debug, info, warn or error.").clear_in_audit().required();
 const FIELDS: &[FieldSpec] = &[LEVEL.spec()];
 const NAME: Param = Param { name: "name", help: "The part of the daemon.", kind: ParamKind::Exact };
 
@@ -44,7 +45,8 @@ const fn change(
     fields: &'static [FieldSpec],
     run: SystemHandler,
 ) -> Endpoint<Run> {
-    Endpoint { operation, summary, fields, body: Body::Json, run: Run::Free(run) }
+    let body = if fields.is_empty() { Body::None } else { Body::Json };
+    Endpoint { operation, summary, fields, body, run: Run::Free(run) }
 }
 
 /// A change of levels, made once its line is in the audit log.

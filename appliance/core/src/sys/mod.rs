@@ -11,6 +11,7 @@ pub mod loggers;
 mod mounts;
 mod password_policies;
 mod policies;
+mod quotas;
 pub mod remount;
 pub mod rotate;
 mod seal;
@@ -40,6 +41,7 @@ pub const TABLES: &[Table<Run>] = &[
     cors::ROUTES,
     headers::ROUTES,
     loggers::ROUTES,
+    quotas::ROUTES,
     rotate::ROUTES,
     tools::ROUTES,
     crate::wrapping::routes::ROUTES,

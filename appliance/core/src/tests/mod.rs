@@ -9,6 +9,7 @@ mod logins;
 mod mounts;
 mod password_policies;
 mod policies;
+mod quotas;
 mod races;
 mod requests;
 mod sealing;

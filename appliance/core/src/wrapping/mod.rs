@@ -51,7 +51,7 @@ pub fn wrapped(
             return Ok(Reply::Logical(logical));
         }
         Reply::Logical(logical) => logical,
-        Reply::Json { .. } | Reply::Raw { .. } => {
+        Reply::Json { .. } | Reply::Raw { .. } | Reply::Headed { .. } => {
             return Err(Refusal::bad_request("this answer has a form of its own and cannot be wrapped"));
         }
     };

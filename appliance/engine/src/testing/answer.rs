@@ -21,6 +21,7 @@ impl Answer {
     pub(super) fn of(request: String, reply: Reply) -> Self {
         let (status, body) = match reply {
             Reply::Empty => (204, Value::Null),
+            Reply::Headed { reply, .. } => return Self::of(request, *reply),
             Reply::Json { status, body } => (status, body),
             Reply::Raw { status, body, .. } if body.is_empty() => (status, Value::Null),
             Reply::Raw { status, body, .. } => (status, Value::from(String::from_utf8_lossy(&body))),

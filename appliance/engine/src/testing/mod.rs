@@ -227,8 +227,8 @@ fn told(outcome: &Result<Outcome, Refusal>) -> Vec<String> {
         Err(refusal) => return vec![format!("{:?} {} {:?}", refusal.kind, refusal.message, refusal.data)],
         Ok(outcome) => outcome,
     };
-    let reply = match reply {
-        Reply::Empty => String::new(),
+    let reply = match reply.bare() {
+        Reply::Empty | Reply::Headed { .. } => String::new(),
         Reply::Json { status, body } => format!("{status} {body}"),
         Reply::Raw { status, body, .. } => format!("{status} {body:?}"),
         Reply::Logical(logical) => format!("{:?} {:?} {:?}", logical.status, logical.data, logical.warnings),

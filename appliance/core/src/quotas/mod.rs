@@ -1,0 +1,279 @@
+//! Quotas: how often a client may ask, of the whole server, a mount, a path of it, or a role of an auth method.
+//!
+//! In the system's view, JSON: `["quota", name]` each quota, `["config", "quotas"]` what holds for all. All are read at
+//! unseal and after each change. The buckets are in memory only, on each node its own: after a start they are full.
+//!
+//! A quota knows its mount by id: it moves with it, and goes with it. Of those that fit a request the one that says most
+//! is charged, and no other: role, path, mount, the whole.
+
+mod limiter;
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+use strongroom_barrier::{Name, Reader, View, Write};
+use strongroom_types::error::Kind;
+use strongroom_types::id::MountId;
+use strongroom_types::{Refusal, Timestamp};
+
+use crate::active::Active;
+use crate::fault::{barrier, damaged};
+use crate::perform::After;
+use crate::rules::Setting;
+use limiter::{Limiter, Limits};
+
+pub use limiter::Verdict;
+
+/// What is stored of a quota.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuotaRecord {
+    /// Version of this record's shape: 1.
+    pub v: u8,
+    /// `None` is the whole server.
+    pub mount: Option<MountId>,
+    /// Below the mount, without slashes at its ends; a `*` at its end stands for anything. Empty is the whole mount.
+    pub path: String,
+    /// Of an auth method; empty is everybody.
+    pub role: String,
+    /// Requests in an interval.
+    pub rate: f64,
+    /// Seconds.
+    pub interval: i64,
+    /// Seconds that a client who asks too often is refused everything.
+    pub block_interval: i64,
+    /// Whether it holds in the namespaces below, too.
+    pub inheritable: bool,
+}
+
+/// What holds for all quotas.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QuotaConfig {
+    /// Version of this record's shape: 1.
+    pub v: u8,
+    /// Paths that no quota is charged for; a `*` at the end stands for anything.
+    pub exempt: Vec<String>,
+    /// Accepted and shown: what a quota refuses is always in the audit log.
+    pub audit_logging: bool,
+    /// Whether answers tell how much is left.
+    pub response_headers: bool,
+}
+
+impl Setting for QuotaConfig {
+    const NAME: &'static str = "quotas";
+}
+
+/// What an operator needs when nothing else goes.
+const EXEMPT: [&str; 7] = [
+    "sys/generate-recovery-token/attempt",
+    "sys/generate-recovery-token/update",
+    "sys/generate-root/attempt",
+    "sys/generate-root/update",
+    "sys/health",
+    "sys/seal-status",
+    "sys/unseal",
+];
+
+impl Default for QuotaConfig {
+    fn default() -> Self {
+        let exempt = EXEMPT.map(str::to_owned).into();
+        Self { v: 1, exempt, audit_logging: false, response_headers: false }
+    }
+}
+
+/// A quota in use.
+pub struct Quota {
+    /// As operators name it.
+    pub name: String,
+    /// What is stored.
+    pub record: QuotaRecord,
+    limiter: Limiter,
+}
+
+/// All quotas at one moment.
+#[derive(Default)]
+pub struct Table {
+    /// What holds for all.
+    pub config: QuotaConfig,
+    all: HashMap<String, Arc<Quota>>,
+    global: Option<Arc<Quota>>,
+    by_mount: HashMap<MountId, Vec<Arc<Quota>>>,
+}
+
+/// The quotas of the server.
+pub struct Quotas {
+    table: ArcSwap<Table>,
+}
+
+/// What a request is charged for.
+pub struct Charge<'a> {
+    /// The mount it goes to, if there is one.
+    pub mount: Option<MountId>,
+    /// Its whole path, canonical, without a slash at its end.
+    pub path: &'a str,
+    /// What of it is below the mount.
+    pub below: &'a str,
+    /// Whom a login is for.
+    pub role: Option<&'a str>,
+    /// Who asks.
+    pub client: Option<IpAddr>,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Quotas {
+    /// As they are stored.
+    pub fn load(system: &Reader) -> Result<Self, Refusal> {
+        Ok(Self { table: ArcSwap::from_pointee(Table::load(system, &Table::default())?) })
+    }
+
+    /// Reads them again after a change; buckets of quotas that stay as they are stay as full.
+    pub fn reload(&self, system: &Reader) -> Result<(), Refusal> {
+        let table = Table::load(system, &self.table.load())?;
+        self.table.store(Arc::new(table));
+        Ok(())
+    }
+
+    /// All of them at this moment.
+    pub fn table(&self) -> arc_swap::Guard<Arc<Table>> {
+        self.table.load()
+    }
+}
+
+impl Table {
+    fn load(system: &Reader, before: &Self) -> Result<Self, Refusal> {
+        let config = QuotaConfig::load(system)?.unwrap_or_default();
+        let mut table = Self { config, ..Self::default() };
+        for name in system.list(&name_of_all()?, None, None).map_err(barrier)? {
+            let Some(record) = record(system, &name)? else { continue };
+            let kept = before.all.get(&name).filter(|quota| quota.record == record).cloned();
+            table.add(kept.unwrap_or_else(|| Arc::new(Quota::new(name, record))));
+        }
+        for quotas in table.by_mount.values_mut() {
+            // The first that fits is the one that says most.
+            quotas.sort_by_key(|quota| Reverse(quota.says()));
+        }
+        Ok(table)
+    }
+
+    fn add(&mut self, quota: Arc<Quota>) {
+        match quota.record.mount {
+            None => self.global = Some(quota.clone()),
+            Some(mount) => self.by_mount.entry(mount).or_default().push(quota.clone()),
+        }
+        self.all.insert(quota.name.clone(), quota);
+    }
+
+    /// Whether nothing is charged for.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Whether logins at this mount are charged by role: then their bodies are read first.
+    pub fn asks_for_roles(&self, mount: MountId) -> bool {
+        self.by_mount.get(&mount).is_some_and(|all| all.iter().any(|quota| !quota.record.role.is_empty()))
+    }
+
+    /// The quota of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Quota>> {
+        self.all.get(name)
+    }
+
+    /// Another quota for the same requests.
+    pub fn twin(&self, name: &str, record: &QuotaRecord) -> Option<&str> {
+        let target = |one: &QuotaRecord| (one.mount, one.path.clone(), one.role.clone());
+        let mut others = self.all.values().filter(|other| other.name != name);
+        others.find(|other| target(&other.record) == target(record)).map(|other| other.name.as_str())
+    }
+
+    /// Charges the one quota that fits best. `Err` is a refusal that says when to come again.
+    pub fn charge(&self, charge: &Charge<'_>) -> Result<Option<(&Quota, Verdict)>, Refusal> {
+        if self.config.exempt.iter().any(|pattern| fits(pattern, charge.path)) {
+            return Ok(None);
+        }
+        let of_mount = charge.mount.and_then(|mount| self.by_mount.get(&mount));
+        let best = of_mount.and_then(|all| all.iter().find(|quota| quota.covers(charge)));
+        let Some(quota) = best.or(self.global.as_ref()) else { return Ok(None) };
+        let verdict = quota.limiter.take(charge.client, charge.now.nanos());
+        if verdict.allowed {
+            return Ok(Some((quota, verdict)));
+        }
+        let text = format!("request path \"{}\": rate limit quota exceeded", charge.path);
+        let mut refusal = Refusal::new(Kind::TooMany, text);
+        refusal.headers.push(("retry-after", verdict.wait.to_string()));
+        if self.config.response_headers {
+            refusal.headers.extend(shown(&verdict));
+        }
+        Err(refusal)
+    }
+}
+
+/// What an answer tells of its quota.
+pub fn shown(verdict: &Verdict) -> [(&'static str, String); 3] {
+    [
+        ("x-ratelimit-limit", verdict.limit.to_string()),
+        ("x-ratelimit-remaining", verdict.remaining.to_string()),
+        ("x-ratelimit-reset", verdict.wait.to_string()),
+    ]
+}
+
+impl Quota {
+    fn new(name: String, record: QuotaRecord) -> Self {
+        const SECOND: i64 = 1_000_000_000;
+        let limits = Limits {
+            rate: record.rate,
+            interval: record.interval.saturating_mul(SECOND),
+            block: record.block_interval.saturating_mul(SECOND),
+        };
+        Self { name, record, limiter: Limiter::new(limits) }
+    }
+
+    /// The larger, the more it says: a role, then a long path, one without `*` before one with it.
+    fn says(&self) -> (bool, usize, bool) {
+        let path = &self.record.path;
+        (!self.record.role.is_empty(), path.trim_end_matches('*').len(), !path.ends_with('*'))
+    }
+
+    fn covers(&self, charge: &Charge<'_>) -> bool {
+        match self.record.role.as_str() {
+            "" => self.record.path.is_empty() || fits(&self.record.path, charge.below),
+            role => charge.role == Some(role),
+        }
+    }
+}
+
+/// Whether `path` is `pattern`, or begins with what precedes its `*`.
+fn fits(pattern: &str, path: &str) -> bool {
+    pattern.strip_suffix('*').map_or(path == pattern, |prefix| path.starts_with(prefix))
+}
+
+/// What is stored of the quota `name`.
+pub fn record(system: &Reader, name: &str) -> Result<Option<QuotaRecord>, Refusal> {
+    let entry = system.get(&name_of(name)?).map_err(barrier)?;
+    entry.map(|entry| serde_json::from_slice(entry.value.expose()).map_err(damaged)).transpose()
+}
+
+type Writes = Vec<(View, Write)>;
+
+/// Takes the quotas of a mount away together with it: what is to be written, and what follows if it is anything.
+pub fn end_with(active: &Active, mount: MountId) -> Result<(Writes, Option<After>), Refusal> {
+    let table = active.quotas.table();
+    let quotas = table.by_mount.get(&mount).map(Vec::as_slice).unwrap_or_default();
+    let write = |quota: &Arc<Quota>| Ok((active.system.clone(), Write::delete(name_of(&quota.name)?)));
+    let writes: Writes = quotas.iter().map(write).collect::<Result<_, Refusal>>()?;
+    let after = (!writes.is_empty()).then_some(After::Quotas);
+    Ok((writes, after))
+}
+
+/// Where quotas are stored in the system's view.
+pub fn name_of_all() -> Result<Name, Refusal> {
+    Name::new(["quota"]).map_err(damaged)
+}
+
+/// Where the quota `name` is stored in the system's view.
+pub fn name_of(name: &str) -> Result<Name, Refusal> {
+    Name::new(["quota", name]).map_err(damaged)
+}
