@@ -15,7 +15,7 @@ use crate::config::{Audit, Config, Device, Seal};
 pub static ENGINES: &[&Engine] = &[&strongroom_engine_kv::ENGINE, &strongroom_engine_cubbyhole::ENGINE];
 
 /// The kinds of auth methods that can be enabled.
-pub static METHODS: &[&Method] = &[&strongroom_auth_userpass::METHOD];
+pub static METHODS: &[&Method] = &[&strongroom_auth_approle::METHOD, &strongroom_auth_userpass::METHOD];
 
 /// The audit sink that a stanza describes.
 pub fn sink(audit: &Audit) -> Result<SinkConfig, String> {

@@ -11,8 +11,19 @@ use strongroom_tests::process::DEV_ROOT;
 use strongroom_tests::{DevServer, repository};
 
 /// Areas that must match.
-const WHOLE: &[&str] =
-    &["audit", "quotas", "kv1", "kv2", "cubbyhole", HEADERS, "policy", "token", "wrapping"];
+const WHOLE: &[&str] = &[
+    "approle",
+    "audit",
+    "quotas",
+    "kv1",
+    "kv2",
+    "cubbyhole",
+    HEADERS,
+    "policy",
+    "token",
+    "userpass",
+    "wrapping",
+];
 
 /// Played over TLS, as a production server answers: what promises HTTPS is said there only.
 const HEADERS: &str = "headers";

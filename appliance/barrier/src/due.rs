@@ -18,6 +18,9 @@ pub struct Due {
 }
 
 impl Minute {
+    /// The last one there is.
+    pub const LAST: Self = Self(u32::MAX);
+
     /// The minute in which `time` lies. What is due at this minute or earlier is due at `time`.
     pub fn of(time: Timestamp) -> Self {
         Self::clamp(time.secs().div_euclid(60))

@@ -32,6 +32,8 @@ pub const SYSTEM: MountId = MountId(*b"strongroom/sys\0\0");
 pub const TOKENS: MountId = MountId(*b"strongroom/token");
 /// The view of the audit outbox.
 pub const OUTBOX: MountId = MountId(*b"strongroom/outbx");
+/// The view of the entities.
+pub const ENTITIES: MountId = MountId(*b"strongroom/ident");
 /// The mount of the cubbyholes.
 pub const CUBBYHOLE: MountId = MountId(*b"strongroom/cubby");
 
@@ -49,6 +51,8 @@ pub struct Active {
     pub system: View,
     /// What tokens keep for themselves.
     pub cubbyholes: View,
+    /// Who logs in.
+    pub entities: View,
     /// Who answers which path.
     pub mounts: Arc<ArcSwap<MountTable>>,
     /// Who may what.
@@ -115,6 +119,7 @@ impl Active {
             facts,
             store: parts.store.clone(),
             cubbyholes: view(CUBBYHOLE),
+            entities: view(ENTITIES),
             mounts,
             policies: Policies::load(&reader)?,
             quotas: Quotas::load(&reader)?,

@@ -187,7 +187,7 @@ fn auth(asker: &Asker) -> Auth<'_> {
         token_policies: &record.policies,
         identity_policies: &[],
         metadata: record.meta.as_ref(),
-        entity_id: "",
+        entity_id: record.entity(),
         token_type: record.kind(),
         remaining_uses: record.num_uses,
         token_ttl: record.creation_ttl,

@@ -30,6 +30,7 @@ mod clock;
 mod commit;
 mod compute;
 mod effects;
+mod entities;
 mod fault;
 mod finish;
 pub mod json;

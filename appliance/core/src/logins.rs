@@ -3,17 +3,63 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use strongroom_engine::{Login, TokenWish};
+use strongroom_engine::{Cx, Knock, Login, NoLogin, TokenWish};
 use strongroom_policy::PolicyName;
 use strongroom_policy::builtin::DEFAULT;
+use strongroom_store::Snapshot;
 use strongroom_types::reply::Logical;
-use strongroom_types::{Cidr, Refusal, Reply, Request, Timestamp};
+use strongroom_types::{Cidr, Refusal, Reply, Request};
+
+use tokio::sync::OwnedMutexGuard;
 
 use crate::active::Active;
+use crate::entities;
 use crate::mounts::Mount;
 use crate::perform::{Scene, Work, cx};
 use crate::stage::Authorized;
 use crate::tokens::{LoginRef, TokenRecord, Wish, capped, least};
+
+/// Somebody who asks to be let in.
+pub struct Door {
+    /// Whom the method says they say they are; `None` where only their proof says it.
+    knock: Result<Option<Knock>, Refusal>,
+    /// Held until the commit: what is used up by a login is used by one at a time.
+    turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// Asks the method who it is for, and waits for the turn with what the login uses up.
+pub async fn knock(active: &Active, request: &Request<Authorized>, mount: &Mount) -> Door {
+    let stage = &request.stage;
+    let knock = match mount.method.and_then(|method| method.knock) {
+        None => Ok(None),
+        Some(knock) => knock(&cx(active, mount, None, stage.snapshot.clone()), &stage.call).map(Some),
+    };
+    let used_up = knock.as_ref().ok().and_then(|knock| knock.as_ref()?.turn.as_ref());
+    let turn = match used_up {
+        None => None,
+        Some(what) => Some(active.use_locks.lock(&format!("{}/{what}", mount.record.id)).await),
+    };
+    Door { knock, turn }
+}
+
+impl Door {
+    /// Whether something may have changed since the method was asked.
+    pub fn has_waited(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// Looks at the proof.
+    pub fn opened(&self, proof: impl FnOnce() -> Result<Login, NoLogin>) -> Result<Login, Refusal> {
+        let knock = self.knock.as_ref().map_err(Refusal::clone)?;
+        let login = proof().map_err(NoLogin::into_refusal)?;
+        match knock {
+            Some(knock) if knock.alias != login.alias => {
+                Err(Refusal::fault("a method has let in somebody else than had knocked"))
+            }
+            _ => Ok(login),
+        }
+    }
+}
 
 /// The token of whoever has proven who they are.
 pub fn admitted(
@@ -21,10 +67,10 @@ pub fn admitted(
     request: &Request<Authorized>,
     mount: &Mount,
     login: Login,
-    now: Timestamp,
+    cx: &Cx,
+    snapshot: &Arc<dyn Snapshot>,
 ) -> Result<Work, Refusal> {
-    let Login { alias, metadata, token, writes } = login;
-    let remote = request.head.remote.map(|(address, _)| address);
+    let Login { alias, display_name, metadata, token, writes } = login;
     let batch = is_batch(mount, &token);
     if batch && (token.period > 0 || token.num_uses > 0 || token.explicit_max_ttl > 0) {
         return Err(Refusal::bad_request(
@@ -37,26 +83,28 @@ pub fn admitted(
         (period, _) => period,
     };
     let (ttl, warnings) = capped(base, least(token.explicit_max_ttl, most(mount, &token)));
+    let (entity, alias_write) = entities::of_login(active, snapshot, mount.record.id, &alias)?;
     let wish = Wish {
         id: None,
         policies: policies(&token)?,
         path: request.head.path.as_str().to_owned(),
         meta: Some(metadata),
-        display_name: format!("{}-{alias}", name(mount)),
+        display_name: shown_as(mount, &display_name),
         ttl,
         explicit_max_ttl: token.explicit_max_ttl,
         period: token.period,
         num_uses: token.num_uses,
         renewable: !batch,
         parent: None,
-        bound_cidrs: networks(&token, remote)?,
+        bound_cidrs: networks(&token, cx.remote)?,
         role: String::new(),
         batch,
-        login: Some(LoginRef { mount: mount.record.id, alias }),
+        login: Some(LoginRef { mount: mount.record.id, alias, entity }),
     };
-    let minted = active.tokens.mint(wish, active.entropy.as_ref(), now)?;
+    let minted = active.tokens.mint(wish, active.entropy.as_ref(), cx.now)?;
     let mut all: Vec<_> = writes.into_iter().map(|write| (mount.view.clone(), write)).collect();
     all.extend(minted.writes.into_iter().map(|write| (active.tokens.view.clone(), write)));
+    all.extend(alias_write);
     let reply = Logical { auth: Some(minted.auth), warnings, ..Logical::default() };
     Ok(Work { writes: all, ..Work::reply(Reply::Logical(Box::new(reply))) })
 }
@@ -126,8 +174,9 @@ fn networks(token: &TokenWish, remote: Option<IpAddr>) -> Result<Vec<Cidr>, Refu
     }
 }
 
-/// The mount's name in display names: its path below `auth/`.
-fn name(mount: &Mount) -> String {
+/// The mount's path below `auth/`, and who it is, if the method says so.
+fn shown_as(mount: &Mount, who: &str) -> String {
     let path = mount.record.path.as_str();
-    path.strip_prefix("auth/").unwrap_or(path).trim_end_matches('/').replace('/', "-")
+    let name = path.strip_prefix("auth/").unwrap_or(path).trim_end_matches('/').replace('/', "-");
+    if who.is_empty() { name } else { format!("{name}-{who}") }
 }

@@ -129,12 +129,43 @@ pub enum Turn<'a> {
     Revoking(#[allow(dead_code)] RwLockWriteGuard<'a, ()>), // held, never looked at
     /// See [`Run::Unwrapping`]; `None` where the asker's own turn is enough.
     Unwrapping(#[allow(dead_code)] Option<OwnedMutexGuard<()>>), // held, never looked at
+    /// A login, and what is used up by it.
+    Login(logins::Door),
+}
+
+impl Turn<'_> {
+    /// Whether something may have changed since the checks.
+    fn has_waited(&self) -> bool {
+        match self {
+            Self::Free => false,
+            Self::Login(door) => door.has_waited(),
+            _ => true,
+        }
+    }
+
+    fn door(&self) -> Result<&logins::Door, Refusal> {
+        match self {
+            Self::Login(door) => Ok(door),
+            _ => Err(Refusal::fault("a login without a door")),
+        }
+    }
 }
 
 /// Waits until nothing is under way that this request must not meet.
 pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, Refusal>) -> Turn<'a> {
     let Ok(request) = checked else { return Turn::Free };
-    let Target::System { endpoint, .. } = &request.stage.target else { return Turn::Free };
+    let endpoint = match &request.stage.target {
+        Target::System { endpoint, .. } => endpoint,
+        Target::Engine { mount, endpoint, .. } => {
+            let is_login = matches!(endpoint.run, Handler::Login(_) | Handler::SlowLogin(_));
+            return if is_login {
+                Turn::Login(logins::knock(active, request, mount).await)
+            } else {
+                Turn::Free
+            };
+        }
+        _ => return Turn::Free,
+    };
     match endpoint.run {
         Run::Free(_) => Turn::Free,
         Run::Alone(_) => Turn::Alone(active.changes.lock().await),
@@ -156,9 +187,9 @@ pub async fn perform(
         Ok(request) => request,
         Err(refusal) => return Ok(Outcome::refused(refusal.clone(), active.snapshot()?)),
     };
-    let snapshot = match (turn, attempt) {
-        (Turn::Free, 0) => request.stage.snapshot.clone(),
-        _ => active.snapshot()?,
+    let snapshot = match turn.has_waited() || attempt > 0 {
+        false => request.stage.snapshot.clone(),
+        true => active.snapshot()?,
     };
     if attempt > 0
         && let Err(refusal) = request.stage.check_again(active, request.head.operation, &snapshot)
@@ -166,7 +197,7 @@ pub async fn perform(
         // As any refusal it costs a use.
         return Ok(Outcome::refused(refusal, snapshot));
     }
-    let work = run(active, request, snapshot.clone()).await;
+    let work = run(active, request, turn, snapshot.clone()).await;
     Ok(match work {
         Err(refusal) => Outcome::refused(refusal, snapshot),
         Ok(Work { reply, mut writes, sealed, after }) => match finish(request, reply) {
@@ -195,6 +226,7 @@ impl Outcome {
 async fn run(
     active: &Arc<Active>,
     request: &Request<Authorized>,
+    turn: &Turn<'_>,
     snapshot: Arc<dyn Snapshot>,
 ) -> Result<Work, Refusal> {
     let stage = &request.stage;
@@ -209,15 +241,22 @@ async fn run(
         }
         Target::Engine { mount, endpoint, .. } => {
             let caller = stage.asker.as_ref().map(|asker| asker.caller.clone());
-            let cx = cx(active, mount, caller, snapshot);
+            let remote = request.head.remote.map(|(address, _)| address);
+            let cx = Cx { remote, ..cx(active, mount, caller, snapshot.clone()) };
             let outcome = match endpoint.run {
                 Handler::Inline(handler) => handler(&cx, &stage.call),
                 Handler::Blocking(handler) => tokio::task::block_in_place(|| handler(&cx, &stage.call)),
                 Handler::Async(handler) => handler(&cx, &stage.call).await,
                 Handler::Compute(handler) => active.compute.run(|| handler(&cx, &stage.call)).await,
                 Handler::Login(handler) => {
-                    let login = active.compute.run(|| handler(&cx, &stage.call)).await?;
-                    return logins::admitted(active, request, mount, login, cx.now);
+                    let door = turn.door()?;
+                    let login = door.opened(|| handler(&cx, &stage.call))?;
+                    return logins::admitted(active, request, mount, login, &cx, &snapshot);
+                }
+                Handler::SlowLogin(handler) => {
+                    let door = turn.door()?;
+                    let login = active.compute.run(|| door.opened(|| handler(&cx, &stage.call))).await?;
+                    return logins::admitted(active, request, mount, login, &cx, &snapshot);
                 }
             };
             let outcome = outcome?;
@@ -243,6 +282,7 @@ pub fn cx(active: &Active, mount: &Mount, caller: Option<Arc<Caller>>, snapshot:
         view: mount.view.at(snapshot),
         mount: mount.info.clone(),
         caller,
+        remote: None,
         now: active.now(),
         entropy: active.entropy.clone(),
     }

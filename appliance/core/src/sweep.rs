@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_barrier::{Due, Minute, Name, Reader, View, Write};
-use strongroom_store::{Batch, StoreError};
+use strongroom_store::{Batch, Snapshot, StoreError};
 use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Refusal, Timestamp};
 
 use crate::active::Active;
+use crate::entities;
 use crate::fault::{self, barrier, damaged};
-use crate::perform::After;
+use crate::perform::{self, After};
 use crate::revocation::aside;
 use crate::sys::rotate::Automatic;
 use crate::tokens::TokenRecord;
@@ -71,8 +72,26 @@ pub enum Swept {
 pub async fn sweep(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let tokens = expired_tokens(active).await?;
     let mounts = doomed_mounts(active).await?;
+    let engines = swept_by_engines(active).await?;
     rotate_if_due(active).await?;
-    Ok(if tokens == Swept::All && mounts == Swept::All { Swept::All } else { Swept::Some })
+    let all = [tokens, mounts, engines].iter().all(|swept| *swept == Swept::All);
+    Ok(if all { Swept::All } else { Swept::Some })
+}
+
+/// A slice of what each mount's engine has to remove. What another request changes meanwhile is looked at again next time.
+async fn swept_by_engines(active: &Arc<Active>) -> Result<Swept, Refusal> {
+    let mounts = active.mounts.load_full();
+    let mut swept = Swept::All;
+    for mount in mounts.all() {
+        let Some(sweep) = mount.engine.sweep else { continue };
+        let cx = perform::cx(active, mount, None, active.snapshot()?);
+        let writes = aside(|| sweep(&cx))?;
+        let writes: Vec<_> = writes.into_iter().map(|write| (mount.view.clone(), write)).collect();
+        if !writes.is_empty() && commit(active, writes.iter()).await? == Settled::Done {
+            swept = Swept::Some;
+        }
+    }
+    Ok(swept)
 }
 
 /// Tokens whose time is over, with all that descends from them.
@@ -205,22 +224,18 @@ async fn doomed_mounts(active: &Arc<Active>) -> Result<Swept, Refusal> {
         let parsed = MountId::parse(&id).ok_or_else(|| damaged("a doomed mount has no id"))?;
         let view = View::new(&active.barrier, NamespaceId::ROOT, parsed);
         let mut batch = Batch::default();
-        let mut names = Vec::new();
         let root = Name::new(Vec::<String>::new()).map_err(damaged)?;
-        view.at(snapshot.clone())
-            .walk(&root, &mut |segments| {
-                names.push(segments.to_vec());
-                names.len() < SLICE
-            })
-            .map_err(barrier)?;
-        if names.is_empty() && lingered(active, &system, &id)? {
+        let mut rest = below(&view, &snapshot, &root)?;
+        let due = view.at(snapshot.clone()).due(Minute::LAST, None, SLICE).map_err(barrier)?;
+        rest.extend(due.into_iter().map(|due| (view.clone(), Write::delete(due.name).due(due.minute))));
+        rest.extend(below(&active.entities, &snapshot, &entities::aliases(parsed)?)?);
+        if rest.is_empty() && lingered(active, &system, &id)? {
             active.system.seal(&Write::delete(mark(&id)?), &mut batch).map_err(barrier)?;
         }
-        for segments in &names {
-            let name = Name::new(segments.iter().cloned()).map_err(damaged)?;
-            view.seal(&Write::delete(name), &mut batch).map_err(barrier)?;
+        for (view, write) in &rest {
+            view.seal(write, &mut batch).map_err(barrier)?;
         }
-        if names.len() >= SLICE {
+        if rest.len() >= SLICE {
             swept = Swept::Some;
         }
         if !batch.is_empty() {
@@ -228,6 +243,19 @@ async fn doomed_mounts(active: &Arc<Active>) -> Result<Swept, Refusal> {
         }
     }
     Ok(swept)
+}
+
+/// Removes a slice of the records below `parent`.
+fn below(view: &View, snapshot: &Arc<dyn Snapshot>, parent: &Name) -> Result<Vec<(View, Write)>, Refusal> {
+    let mut names = Vec::new();
+    let visit = &mut |rest: &[String]| {
+        names.push(parent.segments().iter().chain(rest).cloned().collect::<Vec<_>>());
+        names.len() < SLICE
+    };
+    view.at(snapshot.clone()).walk(parent, visit).map_err(barrier)?;
+    let delete =
+        |segments| Ok((view.clone(), Write::delete(Name::new::<String>(segments).map_err(damaged)?)));
+    names.into_iter().map(delete).collect()
 }
 
 fn lingered(active: &Active, system: &Reader, id: &str) -> Result<bool, Refusal> {

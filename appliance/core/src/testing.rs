@@ -12,8 +12,8 @@ use strongroom_device_api::mock::MockDevice;
 use strongroom_device_api::{KeyDevice, KeyId};
 use strongroom_engine::auth::TOKEN_FIELDS;
 use strongroom_engine::{
-    Call, Cx, Endpoint, Engine, FieldSpec, Handler, Login, Method, Name, Outcome, Param, ParamKind, Refusal,
-    Reply, Route, Table, TokenWish, Write, record,
+    Call, Cx, Endpoint, Engine, FieldSpec, Handler, Knock, Login, Method, Name, NoLogin, Outcome, Param,
+    ParamKind, Refusal, Reply, Route, Table, TokenWish, Write, record,
 };
 use strongroom_seal::{DeviceKind, Devices, GroupPlan, SystemEntropy};
 use strongroom_store::{MemoryStore, Store};
@@ -268,6 +268,11 @@ static CUBBYHOLE: Engine = Engine {
 static ENGINES: &[&Engine] = &[&TOY, &CUBBYHOLE];
 static DOOR: Method = Method {
     engine: Engine { kind: "door", help: "Opens to a word.", routes: |_| Ok(DOOR_ROUTES), ..Engine::BASE },
+    knock: Some(|cx, call| {
+        let alias = call.param("path").to_owned();
+        let is_known = cx.has(&record::name("who", &alias)?)?;
+        Ok(Knock { alias, is_known, turn: None })
+    }),
     renew: |cx, alias| token_of(cx, alias),
 };
 static METHODS: &[&Method] = &[&DOOR];
@@ -332,11 +337,17 @@ const DOOR_ROUTES: Table<Handler> = &[
         endpoints: &[Endpoint::login("Log in.", OBJECT, |cx, call| {
             let alias = call.param("path").to_owned();
             if call.fields.get("word").and_then(Value::as_str) != Some("open") {
-                return Err(Refusal::bad_request("wrong word"));
+                return Err(NoLogin::wrong("wrong word"));
             }
             let seen = Write::put(record::name("seen", &alias)?, record::encode(1, &1)?);
             let metadata = [("name".to_owned(), Value::from(alias.as_str()))].into_iter().collect();
-            Ok(Login { token: token_of(cx, &alias)?, alias, metadata, writes: vec![seen] })
+            Ok(Login {
+                token: token_of(cx, &alias)?,
+                display_name: alias.clone(),
+                alias,
+                metadata,
+                writes: vec![seen],
+            })
         })],
         ..Route::BASE
     },

@@ -18,20 +18,73 @@ use crate::{Call, Cx, Engine, Field, Seconds, Write};
 pub struct Method {
     /// What answers below the mount.
     pub engine: Engine,
+    /// Who a login is for, before its proof is looked at: core counts wrong proofs by this name. `None` where only the
+    /// proof says who it is (a certificate, a signed token): there is nothing to guess then, and nobody is locked out.
+    pub knock: Option<KnockRun>,
     /// What the token of whoever has logged in as this alias may be now. Refused if they could log in no more.
     pub renew: fn(&Cx, &str) -> Result<TokenWish, Refusal>,
+}
+
+/// See [`Method::knock`].
+pub type KnockRun = fn(&Cx, &Call) -> Result<Knock, Refusal>;
+
+impl Method {
+    /// A method without anything; use with struct update syntax.
+    pub const BASE: Self =
+        Self { engine: Engine::BASE, knock: None, renew: |_, _| Err(Refusal::bad_request("not renewable")) };
+}
+
+/// Somebody asks to be let in.
+pub struct Knock {
+    /// Whom they say they are: the very name that [`Login::alias`] will have, made canonical by the same function. A login
+    /// that ends as anybody else is refused.
+    pub alias: String,
+    /// Whether there is such a one: failures of nobody are counted too, so that nothing tells, but not stored.
+    pub is_known: bool,
+    /// What of the method's records is used up by the login, if something is: one login after the other has its turn
+    /// with it.
+    pub turn: Option<String>,
 }
 
 /// Somebody has proven who they are.
 pub struct Login {
     /// The one canonical name of who it is, within the mount.
     pub alias: String,
+    /// What follows the mount's name in the token's display name; empty is nothing.
+    pub display_name: String,
     /// For look-ups and the audit log.
     pub metadata: JsonMap,
     /// What the token is to be.
     pub token: TokenWish,
     /// What of the method's own records follows.
     pub writes: Vec<Write>,
+}
+
+/// Why somebody is not let in.
+pub enum NoLogin {
+    /// The proof is wrong: it counts against whoever it was for.
+    Wrong(Refusal),
+    /// Anything else.
+    Refused(Refusal),
+}
+
+impl NoLogin {
+    /// A wrong proof: 400 with this text, which must be the same for everybody.
+    pub fn wrong(text: &'static str) -> Self {
+        Self::Wrong(Refusal::bad_request(text))
+    }
+
+    /// What the client is told.
+    pub fn into_refusal(self) -> Refusal {
+        let (Self::Wrong(refusal) | Self::Refused(refusal)) = self;
+        refusal
+    }
+}
+
+impl From<Refusal> for NoLogin {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// What a token is to be that a login makes: the `token_…` fields that all methods share.

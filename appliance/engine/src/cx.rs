@@ -1,6 +1,7 @@
 //! What a handler is lent.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use strongroom_barrier::{BarrierError, Entry, Name, Reader};
@@ -19,6 +20,8 @@ pub struct Cx {
     pub mount: Arc<MountInfo>,
     /// Who asks; `None` on an unauthenticated route.
     pub caller: Option<Arc<Caller>>,
+    /// Where the request comes from; `None` where that cannot be said (a Unix socket, no request at all).
+    pub remote: Option<IpAddr>,
     /// The time of this request.
     pub now: Timestamp,
     /// Randomness.
@@ -87,11 +90,16 @@ impl Call {
     /// What the field is to be set to: its value, or its type's default if the body says null. `None` if it is
     /// absent. For settings that a null takes back, where [`Call::get`] would leave them.
     pub fn setting<T: FieldType + Default>(&self, field: &Field<T>) -> Option<T> {
+        self.setting_or(field, T::default())
+    }
+
+    /// The same, where a null takes it back to `default`.
+    pub fn setting_or<T: FieldType>(&self, field: &Field<T>, default: T) -> Option<T> {
         let is_null = || {
             let body: Option<JsonMap> = serde_json::from_slice(self.raw.expose()).ok();
             body.is_some_and(|body| body.get(field.spec().name).is_some_and(serde_json::Value::is_null))
         };
-        self.get(field).or_else(|| is_null().then(T::default))
+        self.get(field).or_else(|| is_null().then_some(default))
     }
 }
 

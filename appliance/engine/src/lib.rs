@@ -45,13 +45,15 @@ pub mod surface;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use auth::{Login, Method, TokenWish};
+pub use auth::{Knock, Login, Method, NoLogin, TokenWish};
 pub use cx::{Call, Caller, Cx, MountInfo, MountOptions};
 pub use field::{Field, FieldSpec, Kind, KvPairs, Seconds};
 pub use lease::{LeaseHandler, LeaseWish, Leased, Renewal, SecretKind};
-pub use route::{Body, Endpoint, Exists, Handler, Outcome, Param, ParamKind, Params, Route, Run, Table};
+pub use route::{
+    Body, Endpoint, Exists, Handler, LoginRun, Outcome, Param, ParamKind, Params, Route, Run, Table,
+};
 
-pub use strongroom_barrier::{Entry, Name, Reader, Write};
+pub use strongroom_barrier::{Due, Entry, Minute, Name, Reader, Write};
 pub use strongroom_types::{Entropy, JsonMap, Operation, Refusal, Reply};
 
 /// An engine: one per kind, shared by all its mounts. It has no state of its own.
@@ -66,11 +68,14 @@ pub struct Engine {
     pub retune: Option<Retune>,
     /// The kinds of secrets that it leases: see [`lease`].
     pub secrets: &'static [SecretKind],
+    /// Removes what has expired: see [`Sweep`].
+    pub sweep: Option<Sweep>,
 }
 
 impl Engine {
     /// An engine without anything; use with struct update syntax.
-    pub const BASE: Self = Self { kind: "", help: "", routes: |_| Ok(&[]), retune: None, secrets: &[] };
+    pub const BASE: Self =
+        Self { kind: "", help: "", routes: |_| Ok(&[]), retune: None, secrets: &[], sweep: None };
 
     /// The kind of secret with this name.
     pub fn secret(&self, name: &str) -> Option<&'static SecretKind> {
@@ -80,3 +85,7 @@ impl Engine {
 
 /// See [`Engine::retune`].
 pub type Retune = fn(&Cx, &MountOptions, &MountOptions) -> Result<Outcome, Refusal>;
+
+/// Removes a slice of what has expired, and is called again until there is nothing: now and then, for each mount. It only
+/// tidies up: what has expired is refused at its use.
+pub type Sweep = fn(&Cx) -> Result<Vec<Write>, Refusal>;

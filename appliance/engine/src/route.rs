@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use strongroom_types::{BoxFuture, JsonMap, Operation, Refusal, Reply};
 
-use crate::{Call, Cx, FieldSpec, LeaseWish, Login, Write};
+use crate::{Call, Cx, FieldSpec, LeaseWish, Login, NoLogin, Write};
 
 /// One path of a mount and what can be done there. `H` is how its endpoints run: [`Handler`] for engines; core
 /// has one of its own for `sys/`.
@@ -93,8 +93,10 @@ pub enum Handler {
     Async(for<'a> fn(&'a Cx, &'a Call) -> BoxFuture<'a, Result<Outcome, Refusal>>),
     /// Computes long (a password's hash): waits for one of few places, and is refused where too many wait.
     Compute(fn(&Cx, &Call) -> Result<Outcome, Refusal>),
-    /// Logs somebody in, and computes long.
-    Login(fn(&Cx, &Call) -> Result<Login, Refusal>),
+    /// Logs somebody in, on the request's own task.
+    Login(LoginRun),
+    /// The same, and computes long.
+    SlowLogin(LoginRun),
 }
 
 /// What a handler wants done. The pipeline commits `writes`, and what core adds, in one batch, and only then
@@ -130,6 +132,9 @@ impl Outcome {
     }
 }
 
+/// A handler that logs somebody in.
+pub type LoginRun = fn(&Cx, &Call) -> Result<Login, NoLogin>;
+
 /// A handler that does not wait.
 pub type Run = fn(&Cx, &Call) -> Result<Outcome, Refusal>;
 
@@ -160,13 +165,14 @@ impl Endpoint<Handler> {
         Self { operation: Operation::Update, summary, fields, body: Body::Json, run: Handler::Compute(run) }
     }
 
-    /// POST or PUT that logs somebody in.
-    pub const fn login(
-        summary: &'static str,
-        fields: &'static [FieldSpec],
-        run: fn(&Cx, &Call) -> Result<Login, Refusal>,
-    ) -> Self {
+    /// POST or PUT that logs somebody in, in microseconds.
+    pub const fn login(summary: &'static str, fields: &'static [FieldSpec], run: LoginRun) -> Self {
         Self { operation: Operation::Update, summary, fields, body: Body::Json, run: Handler::Login(run) }
+    }
+
+    /// POST or PUT that logs somebody in, and computes long.
+    pub const fn slow_login(summary: &'static str, fields: &'static [FieldSpec], run: LoginRun) -> Self {
+        Self { operation: Operation::Update, summary, fields, body: Body::Json, run: Handler::SlowLogin(run) }
     }
 
     /// DELETE.

@@ -88,7 +88,7 @@ pub fn of_core<H>(prefix: &str, table: &'static [Route<H>]) -> Vec<Entry> {
 
 /// The entries of an engine's or an auth method's table.
 pub fn of_engine(prefix: &str, table: &'static [Route<Handler>]) -> Vec<Entry> {
-    entries(prefix, table, |run| matches!(run, Handler::Login(_)))
+    entries(prefix, table, |run| matches!(run, Handler::Login(_) | Handler::SlowLogin(_)))
 }
 
 fn entries<H>(prefix: &str, table: &'static [Route<H>], is_login: fn(&H) -> bool) -> Vec<Entry> {
@@ -112,11 +112,11 @@ fn entries<H>(prefix: &str, table: &'static [Route<H>], is_login: fn(&H) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Login, Refusal};
+    use crate::{Login, NoLogin, Refusal};
 
     const fn route(unauthenticated: bool, sudo: bool, instead: &'static str) -> Route<Handler> {
         const LOG_IN: Endpoint<Handler> =
-            Endpoint::login("", &[], |_, _| -> Result<Login, Refusal> { Err(Refusal::denied()) });
+            Endpoint::login("", &[], |_, _| -> Result<Login, NoLogin> { Err(Refusal::denied().into()) });
         const READ: Endpoint<Handler> = Endpoint::read("", &[], |_, _| Err(Refusal::denied()));
         Route { path: "a/{b*?}", unauthenticated, sudo, instead, endpoints: &[LOG_IN, READ], ..Route::BASE }
     }

@@ -94,7 +94,9 @@ async fn c15_what_a_path_does_not_offer_is_405_and_only_to_those_who_may_ask() {
                     continue;
                 }
                 watch.refused(spot, spot.ask_for(operation, ROOT), Blame::Unsupported, "not offered").await;
-                let blame = if ALWAYS.contains(&path.as_str()) { Blame::Unsupported } else { Blame::Denied };
+                // Where no token is needed, everybody may ask.
+                let is_open = ALWAYS.contains(&path.as_str()) || spot.entry.rule.is_open();
+                let blame = if is_open { Blame::Unsupported } else { Blame::Denied };
                 watch.refused(spot, spot.ask_for(operation, ""), blame, "not offered, no token").await;
             }
             if !ALWAYS.contains(&path.as_str()) {

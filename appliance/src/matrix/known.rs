@@ -13,6 +13,7 @@ pub const SEEDS: &[(&str, &str)] = &[
     ("sys/config/auditing/request-headers/thing", r#"{"hmac": true}"#),
     ("m-kv-0/thing", r#"{"a": "b"}"#),
     ("m-kv-1/data/thing", r#"{"data": {"a": "b"}}"#),
+    ("auth/m-approle-0/role/thing", r#"{"role_id": "thing", "bind_secret_id": true}"#),
     ("cubbyhole/thing", r#"{"a": "b"}"#),
     // A hash, so that nothing computes long.
     (

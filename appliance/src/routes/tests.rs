@@ -6,6 +6,7 @@ use super::*;
 
 /// All that is answered without a token. Each of them is explained in SECURITY.md; more than 12 there may not be.
 const OPEN: &[&str] = &[
+    "/auth/{approle}/login",
     "/auth/{userpass}/login/{username}",
     "/sys/health",
     "/sys/init",

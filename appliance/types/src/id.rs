@@ -4,6 +4,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use crate::{Entropy, NoEntropy};
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -69,6 +71,11 @@ uuid_id!(
 impl NamespaceId {
     /// The root namespace.
     pub const ROOT: Self = Self([0; 16]);
+}
+
+/// The text of a random version 4 UUID, for what clients expect to be one.
+pub fn random_uuid(entropy: &dyn Entropy) -> Result<String, NoEntropy> {
+    Ok(uuid::Builder::from_random_bytes(entropy.draw()?).into_uuid().to_string())
 }
 
 #[cfg(test)]

@@ -51,6 +51,9 @@ pub struct Logical {
     pub warnings: Vec<String>,
     /// Whether each key of `data` is also copied to the top level, as old clients of some `sys/` paths read it.
     pub copy_to_top: bool,
+    /// Names what is in the answer without being it: shown beside the wrapping token. The accessor of `auth`, if there is
+    /// one, needs not be said.
+    pub accessor: Option<String>,
     /// `wrap_info`; with it the envelope has nothing else, not even an id of the request.
     pub wrap: Option<WrapReply>,
     /// The id of the request that was first answered so, if that was another one: an unwrapped answer keeps it.

@@ -6,6 +6,7 @@
 mod coverage;
 mod host;
 mod leaks;
+mod logins;
 mod names;
 mod rules;
 mod strangers;

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use strongroom_engine::auth::{TOKEN_FIELDS, TOKEN_MAX_TTL, TOKEN_POLICIES, TOKEN_TTL, lasting};
 use strongroom_engine::{
-    Call, Cx, Endpoint, Engine, Entry, Field, FieldSpec, Handler, JsonMap, Login, Method, MountOptions, Name,
-    Outcome, Param, ParamKind, Refusal, Reply, Route, Seconds, Table, TokenWish, Write, record,
+    Call, Cx, Endpoint, Engine, Entry, Field, FieldSpec, Handler, JsonMap, Knock, Login, Method,
+    MountOptions, Name, NoLogin, Outcome, Param, ParamKind, Refusal, Reply, Route, Seconds, Table, TokenWish,
+    Write, record,
 };
 use strongroom_types::Secret;
 
@@ -26,6 +27,12 @@ use hash::Hash;
 /// The method, for the registry.
 pub static METHOD: Method = Method {
     engine: Engine { kind: "userpass", help: "People log in by name and password.", routes, ..Engine::BASE },
+    knock: Some(|cx, call| {
+        let username = call.param(USERNAME.name);
+        // A name that could not be stored is nobody's.
+        let is_known = name_of(username).ok().map(|name| cx.has(&name)).transpose()?.unwrap_or_default();
+        Ok(Knock { alias: username.to_owned(), is_known, turn: None })
+    }),
     renew,
 };
 
@@ -91,7 +98,7 @@ const ROUTES: Table<Handler> = &[
         params: &[USERNAME],
         help: "Log in.",
         unauthenticated: true,
-        endpoints: &[Endpoint::login("Log in with a password.", &[PASSWORD.required().spec()], login)],
+        endpoints: &[Endpoint::slow_login("Log in with a password.", &[PASSWORD.required().spec()], login)],
         ..Route::BASE
     },
 ];
@@ -226,8 +233,8 @@ fn no_user() -> Refusal {
 
 // === login ===
 
-fn login(cx: &Cx, call: &Call) -> Result<Login, Refusal> {
-    let wrong = || Refusal::bad_request("invalid username or password");
+fn login(cx: &Cx, call: &Call) -> Result<Login, NoLogin> {
+    let wrong = || NoLogin::wrong("invalid username or password");
     let password = call.get(&PASSWORD).filter(|password| !password.is_empty());
     let password = checked(password.ok_or_else(|| Refusal::bad_request("missing password"))?)?;
     let username = call.param(USERNAME.name);
@@ -249,7 +256,7 @@ fn login(cx: &Cx, call: &Call) -> Result<Login, Refusal> {
     }
     let mut metadata = JsonMap::new();
     metadata.insert("username".into(), username.into());
-    Ok(Login { alias: username.to_owned(), metadata, token, writes })
+    Ok(Login { alias: username.to_owned(), display_name: username.to_owned(), metadata, token, writes })
 }
 
 fn renew(cx: &Cx, alias: &str) -> Result<TokenWish, Refusal> {

@@ -64,7 +64,7 @@ impl Asker {
         let caller = Caller {
             cubbyhole: (!known.record.batch).then(|| known.key.clone()),
             display_name: known.record.display_name.clone(),
-            entity_id: String::new(),
+            entity_id: known.record.entity().to_owned(),
         };
         Self { known, acl, caller: Arc::new(caller) }
     }

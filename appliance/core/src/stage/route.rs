@@ -68,7 +68,7 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
         return Err(Refusal::bad_request("cannot write to a path ending in '/'"));
     }
     let is_list = matches!(head.operation, Operation::List | Operation::Scan);
-    let Located { target, params, path } = if !head.namespace.is_empty() {
+    let Located { target, params, path, is_open } = if !head.namespace.is_empty() {
         nowhere(path, no_handler(&format!("{}/{path}", head.namespace)))
     } else if head.path.has_trailing_slash() && !is_list && head.operation != Operation::Help {
         // The access list tells `a/` from `a`: what it allows must not be answered with the other one.
@@ -76,6 +76,10 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
     } else {
         locate(active, path, head.operation)
     };
+    if let (Target::Nowhere(refusal), true) = (&target, is_open) {
+        // Whoever has no token may ask there, and is told how not to.
+        return Err(refusal.clone());
+    }
     let acl_path =
         if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.into_owned() };
     Ok(request.advance(|received| Routed {
@@ -103,13 +107,15 @@ struct Located<'p> {
     params: Params,
     /// The path with its parameters in their canonical form.
     path: Cow<'p, str>,
+    /// Whether the path's route needs no token.
+    is_open: bool,
 }
 
 fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'p> {
     if operation == Operation::Help
         && let Some(target) = help_of_root(active, path)
     {
-        return Located { target, params: Vec::new(), path: Cow::Borrowed(path) };
+        return Located { target, params: Vec::new(), path: Cow::Borrowed(path), is_open: false };
     }
     if let Some((prefix, tables, rest)) = own_tables(path) {
         let Some((route, params)) = tables.iter().find_map(|table| find(table, rest)) else {
@@ -121,7 +127,7 @@ fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'
             None => Target::Nowhere(Refusal::unsupported()),
             Some(endpoint) => Target::System { route, endpoint },
         };
-        return Located { target, params, path };
+        return Located { target, params, path, is_open: route.unauthenticated };
     }
     let mounts = active.mounts.load();
     let Some((mount, rest)) = mounts.find(path) else { return nowhere(path, no_handler(path)) };
@@ -135,7 +141,7 @@ fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'
         None => Target::Nowhere(Refusal::unsupported()),
         Some(endpoint) => Target::Engine { mount: mount.clone(), route, endpoint },
     };
-    Located { target, params, path }
+    Located { target, params, path, is_open: route.unauthenticated }
 }
 
 /// `path`, of which `route` has matched `rest`, in its one canonical form.
@@ -184,7 +190,12 @@ fn unsupported_path() -> Refusal {
 }
 
 fn nowhere(path: &str, refusal: Refusal) -> Located<'_> {
-    Located { target: Target::Nowhere(refusal), params: Vec::new(), path: Cow::Borrowed(path) }
+    Located {
+        target: Target::Nowhere(refusal),
+        params: Vec::new(),
+        path: Cow::Borrowed(path),
+        is_open: false,
+    }
 }
 
 fn no_handler(path: &str) -> Refusal {

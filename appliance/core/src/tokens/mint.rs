@@ -163,7 +163,7 @@ impl TokenRecord {
             metadata: self.meta.clone(),
             lease_duration: self.ttl(now),
             renewable: self.renewable,
-            entity_id: String::new(),
+            entity_id: self.entity().to_owned(),
             token_type: self.kind(),
             orphan: self.parent.is_none(),
             num_uses: self.num_uses,

@@ -128,6 +128,9 @@ pub struct LoginRef {
     pub mount: MountId,
     /// The method's name for who it is.
     pub alias: String,
+    /// Its entity.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub entity: String,
 }
 
 /// A token that was found and has not expired.
@@ -354,6 +357,11 @@ impl TokenRecord {
     /// `service` or `batch`.
     pub fn kind(&self) -> &'static str {
         if self.batch { "batch" } else { "service" }
+    }
+
+    /// Who it is of; empty for what no login has made.
+    pub fn entity(&self) -> &str {
+        self.login.as_ref().map_or("", |login| &login.entity)
     }
 
     /// Whether it holds the root policy.

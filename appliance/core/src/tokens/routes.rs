@@ -159,7 +159,7 @@ fn shown(scene: &Scene<'_>, known: &Known, token: Option<&Secret>) -> Value {
         "creation_time": record.created.secs(),
         "creation_ttl": record.creation_ttl,
         "display_name": record.display_name,
-        "entity_id": "",
+        "entity_id": record.entity(),
         "expire_time": record.expires.map(|end| end.to_string()),
         "explicit_max_ttl": record.explicit_max_ttl,
         "id": token.and_then(Secret::expose_str).unwrap_or_default(),

@@ -23,6 +23,9 @@ pub struct Wrapped {
     warnings: Vec<String>,
     lease: Option<Lease>,
     auth: Option<Auth>,
+    /// See [`Logical::accessor`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accessor: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +79,7 @@ impl Wrapped {
                 renewable: lease.renewable,
             }),
             auth: logical.auth.map(Auth::from),
+            accessor: logical.accessor,
         }
     }
 
@@ -84,9 +88,10 @@ impl Wrapped {
         Self { created: now, ..self }
     }
 
-    /// The accessor of the token in it.
+    /// The accessor of what is in it: of a token, or what the engine says.
     pub fn accessor(&self) -> Option<&str> {
-        self.auth.as_ref().map(|auth| auth.accessor.as_str()).filter(|accessor| !accessor.is_empty())
+        let of_token = self.auth.as_ref().map(|auth| auth.accessor.as_str());
+        of_token.or(self.accessor.as_deref()).filter(|accessor| !accessor.is_empty())
     }
 
     /// The answer, as it was.
@@ -103,6 +108,7 @@ impl Wrapped {
             lease,
             warnings: self.warnings,
             copy_to_top: self.copy_to_top,
+            accessor: self.accessor,
             first_id: Some(self.id),
             ..Logical::default()
         }))

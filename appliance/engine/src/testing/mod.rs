@@ -29,6 +29,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -52,6 +53,7 @@ pub struct Mount {
     engine: &'static Engine,
     info: Arc<MountInfo>,
     caller: Option<Arc<Caller>>,
+    remote: Option<IpAddr>,
     clock: ManualClock,
     store: Arc<MemoryStore>,
     view: View,
@@ -85,6 +87,7 @@ impl Mount {
             engine,
             info: Arc::new(info),
             caller: Some(caller("root")),
+            remote: None,
             clock,
             store,
             view,
@@ -100,6 +103,11 @@ impl Mount {
     /// From now on this caller asks.
     pub fn ask_as_caller(&mut self, caller: Caller) {
         self.caller = Some(Arc::new(caller));
+    }
+
+    /// From now on requests come from this address.
+    pub fn come_from(&mut self, address: &str) {
+        self.remote = Some(address.parse().expect("an address"));
     }
 
     /// Lets `seconds` pass.
@@ -193,12 +201,16 @@ impl Mount {
 
     /// What a handler is lent now.
     pub fn cx(&self) -> Cx {
+        let snapshot = self.store.snapshot().expect("a snapshot");
+        // The same for the same state, so that a handler can be run twice; another one after each commit.
+        let seed = 1000 + snapshot.revision().0;
         Cx {
-            view: self.view.at(self.store.snapshot().expect("a snapshot")),
+            view: self.view.at(snapshot),
             mount: self.info.clone(),
             caller: self.caller.clone(),
+            remote: self.remote,
             now: self.clock.now(),
-            entropy: Arc::new(Seeded::new(2)),
+            entropy: Arc::new(Seeded::new(seed)),
         }
     }
 

@@ -8,7 +8,7 @@ use strongroom_types::{ApiPath, JsonMap, Operation, Refusal, Reply, Secret};
 use super::{Answer, MERGE_PATCH, block_on};
 use crate::field::convert;
 use crate::route::find;
-use crate::{Body, Call, Cx, Endpoint, Handler, Outcome, Params, Route};
+use crate::{Body, Call, Cx, Endpoint, Handler, NoLogin, Outcome, Params, Route};
 
 /// What is left to do is to run it.
 pub struct Prepared {
@@ -102,12 +102,18 @@ impl Prepared {
         match self.endpoint.run {
             Handler::Inline(run) | Handler::Blocking(run) | Handler::Compute(run) => run(cx, &call),
             // What core makes a token of.
-            Handler::Login(run) => run(cx, &call).map(|login| {
-                let token = login.token.shown();
-                let data =
-                    serde_json::json!({ "alias": login.alias, "metadata": login.metadata, "token": token });
-                Outcome::new(Reply::data(data), login.writes)
-            }),
+            Handler::Login(run) | Handler::SlowLogin(run) => {
+                run(cx, &call).map_err(NoLogin::into_refusal).map(|login| {
+                    let token = login.token.shown();
+                    let data = serde_json::json!({
+                        "alias": login.alias,
+                        "display_name": login.display_name,
+                        "metadata": login.metadata,
+                        "token": token,
+                    });
+                    Outcome::new(Reply::data(data), login.writes)
+                })
+            }
             Handler::Async(run) => block_on(run(cx, &call)),
         }
     }
