@@ -1,14 +1,15 @@
 //! From an event to the sinks.
 //!
 //! Nothing here is locked while a line is made; a sink is locked for its own write(2). Two lines of a KV read cost a
-//! few hashes (token and accessor are hashed once for both) and two writes.
+//! few hashes (token and accessor are hashed once for both) and one write: what has no effect has nothing that its first
+//! line would have to come before.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use strongroom_types::Clock;
+use strongroom_types::{Clock, Timestamp};
 
 use crate::line::{self, RequestLine, Style};
 use crate::sync::Rounds;
@@ -183,30 +184,82 @@ impl Broker {
         response: &ResponseEvent<'_>,
     ) -> Result<(), AuditError> {
         let now = self.clock.now();
-        let limit = self.limits.response_strings;
-        let too_many = AuditError::TooManyStrings { limit };
-        let mut over = false;
+        let lines = audited.lines.iter().map(|of_request| &of_request.made);
+        self.answer(lines, |outlet, made| self.response_line(outlet, now, made, event, response))
+    }
+
+    /// Writes both lines of a request that has no effect, with one write to each sink. On an error its answer must be
+    /// withheld. `asked` is when it was found out that the request may go on; `event` is as for [`Broker::before`], and
+    /// `error` names a refusal in `response` that has no text.
+    pub fn both(
+        &self,
+        asked: Timestamp,
+        event: &Event<'_>,
+        error: Option<&str>,
+        response: &ResponseEvent<'_>,
+    ) -> Result<(), AuditError> {
+        let limit = self.limits.request_strings;
+        let of_request = |outlet: &Outlet| line::request(&outlet.style(), asked, event, limit, None);
+        let made: Result<Vec<_>, _> = self.shared.outlets.iter().map(of_request).collect();
+        let Ok(made) = made else {
+            return self.before(event).and(Err(AuditError::TooManyStrings { limit }));
+        };
+        let (now, event) = (self.now(), Event { error, ..*event });
+        self.answer(made.iter(), |outlet, made| {
+            let (response, over) = self.response_line(outlet, now, made, &event, response)?;
+            Ok(([made.line.as_slice(), &response].concat(), over))
+        })
+    }
+
+    /// The time by which lines are written.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Writes what `lines` makes of each sink's line of the request, and whether the answer had too many texts.
+    fn answer<'l>(
+        &self,
+        made: impl Iterator<Item = &'l RequestLine>,
+        lines: impl Fn(&Outlet, &RequestLine) -> Result<(Vec<u8>, bool), AuditError>,
+    ) -> Result<(), AuditError> {
+        let mut is_over = false;
         let mut causes = Vec::new();
         let mut taken = self.shared.outlets.is_empty();
-        for (outlet, of_request) in self.shared.outlets.iter().zip(&audited.lines) {
-            let body = of_request.made.line.get(of_request.made.body.clone()).unwrap_or_default();
-            let style = outlet.style();
-            let line = line::response(&style, now, body, event, response, limit).or_else(|_| {
-                over = true;
-                let refusal = too_many.clone().into();
-                let withheld = ResponseEvent { answer: Err(&refusal), clear: response.clear };
-                line::response(&style, now, body, event, &withheld, limit)
-            });
-            match self.shared.write(outlet, &line.map_err(|_| too_many.clone())?) {
+        for (outlet, made) in self.shared.outlets.iter().zip(made) {
+            let (lines, over) = lines(outlet, made)?;
+            is_over |= over;
+            match self.shared.write(outlet, &lines) {
                 Ok(()) => taken = true,
                 Err(cause) => causes.push((outlet, cause)),
             }
         }
-        match (taken, over) {
+        match (taken, is_over) {
             (false, _) => Err(refused(&causes)),
-            (true, true) => Err(too_many),
+            (true, true) => Err(AuditError::TooManyStrings { limit: self.limits.response_strings }),
             (true, false) => Ok(()),
         }
+    }
+
+    /// The line before the answer, and whether it had to be made without the answer's texts.
+    fn response_line(
+        &self,
+        outlet: &Outlet,
+        now: Timestamp,
+        of_request: &RequestLine,
+        event: &Event<'_>,
+        response: &ResponseEvent<'_>,
+    ) -> Result<(Vec<u8>, bool), AuditError> {
+        let limit = self.limits.response_strings;
+        let body = of_request.line.get(of_request.body.clone()).unwrap_or_default();
+        let style = outlet.style();
+        if let Ok(line) = line::response(&style, now, body, event, response, limit) {
+            return Ok((line, false));
+        }
+        let too_many = AuditError::TooManyStrings { limit };
+        let refusal = too_many.clone().into();
+        let withheld = ResponseEvent { answer: Err(&refusal), clear: response.clear };
+        let line = line::response(&style, now, body, event, &withheld, limit);
+        line.map(|line| (line, true)).map_err(|_| too_many)
     }
 }
 

@@ -6,6 +6,7 @@ use strongroom_types::id::RequestId;
 use strongroom_types::{JsonMap, Operation, Refusal, Reply, Secret, Timestamp};
 
 /// A request, as far as core knows it. Start with [`Event::new`] and fill in the rest.
+#[derive(Clone, Copy)]
 pub struct Event<'a> {
     /// The request's id, also in its answer.
     pub request_id: RequestId,

@@ -55,7 +55,7 @@ impl Sink for FileSink {
         "file"
     }
 
-    fn write(&self, line: &[u8]) -> io::Result<()> {
+    fn write(&self, lines: &[u8]) -> io::Result<()> {
         let mut state = self.state();
         if state.broken {
             return Err(lost());
@@ -65,8 +65,9 @@ impl Sink for FileSink {
             append(&file, b"\n").map_err(|(_, cause)| cause)?;
             state.open_line = false;
         }
-        append(&file, line).map_err(|(written, cause)| {
-            state.open_line = written > 0;
+        append(&file, lines).map_err(|(written, cause)| {
+            // Of two lines the first may be whole.
+            state.open_line = lines.get(..written).and_then(<[u8]>::last).is_some_and(|last| *last != b'\n');
             cause
         })
     }

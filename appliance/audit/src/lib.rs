@@ -5,6 +5,8 @@
 //! no sink accepts it:     no effect                                                 no answer
 //! ```
 //!
+//! A request that has no effect gets both lines at once, before its answer: if no sink accepts them, there is none.
+//!
 //! A line counts as accepted when write(2) of **at least one** sink has taken all of it, as Vault has it: a second
 //! sink is there so that a full disk under the first does not stop the appliance. With no sink, auditing is off and
 //! everything passes.

@@ -12,8 +12,9 @@ pub trait Sink: Send + Sync {
     /// `file`, `stdout`, …: what `sys/audit` shows as the type.
     fn kind(&self) -> &'static str;
 
-    /// Takes `line`, which ends with a line end, wholly or not at all. Must not wait for anything but the kernel.
-    fn write(&self, line: &[u8]) -> io::Result<()>;
+    /// Takes `lines`, one or both of a request, each with its end. After an error the last of them is not in the log, or not
+    /// whole. Must not wait for anything but the kernel.
+    fn write(&self, lines: &[u8]) -> io::Result<()>;
 
     /// Returns when every line that was taken before the call is on the disk. A failure is final: the sink takes no more
     /// lines, because nobody knows which of the earlier ones are lost.

@@ -16,6 +16,7 @@ struct State {
     /// How much of `bytes` has been synced.
     synced: usize,
     syncs: usize,
+    writes: usize,
     mood: Mood,
     sync_fails: bool,
     broken: bool,
@@ -59,6 +60,11 @@ impl MemorySink {
         self.state().syncs
     }
 
+    /// How many writes it has taken.
+    pub fn writes(&self) -> usize {
+        self.state().writes
+    }
+
     /// How many lines are synced.
     pub fn synced_lines(&self) -> usize {
         let state = self.state();
@@ -91,6 +97,7 @@ impl Sink for MemorySink {
             Mood::RefusingResponses if is_response => Err(io::ErrorKind::StorageFull.into()),
             Mood::Well | Mood::RefusingResponses => {
                 state.bytes.extend_from_slice(line);
+                state.writes += 1;
                 Ok(())
             }
         }

@@ -14,12 +14,14 @@ use strongroom_store::Batch;
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::request::Head;
-use strongroom_types::{JsonMap, Operation, Received, Refusal, Reply, Request, Secret};
+use strongroom_types::{JsonMap, Operation, Received, Refusal, Reply, Request, Secret, Timestamp};
 
 use crate::Parts;
 use crate::active::Active;
 use crate::fault::{self, damaged};
 use crate::stage::{Asker, Authenticated, Authorized, Read, Routed, Target};
+
+const NOTHING_DONE: &str = "the audit log did not accept the request: nothing was done";
 
 /// What is known of a request so far.
 pub struct Trail {
@@ -108,18 +110,35 @@ impl Trail {
     /// The line before the effect, of a grant or of a refusal. No line, no effect.
     pub fn before(&self, checked: &Result<Request<Authorized>, Refusal>) -> Result<Audited, Refusal> {
         let error = checked.as_ref().err().map(text);
-        self.write(error, |event, audit| audit.before(event)).map_err(|cause| {
-            not_accepted(cause, "the audit log did not accept the request: nothing was done")
-        })
+        self.write(error, |event, audit| audit.before(event))
+            .map_err(|cause| not_accepted(cause, NOTHING_DONE))
     }
 
-    /// The line before the answer. No line, no answer.
-    pub fn after(&self, audited: &Audited, answer: &Result<Reply, Refusal>) -> Result<(), Refusal> {
+    /// Both lines at once, of a request that only asks: they come before the answer.
+    pub fn both(
+        &self,
+        asked: Timestamp,
+        checked: &Result<Request<Authorized>, Refusal>,
+        answer: &Result<Reply, Refusal>,
+    ) -> Result<(), Refusal> {
+        let (response, error) = (self.response(answer), answer.as_ref().err().map(text));
+        self.write(checked.as_ref().err().map(text), |event, audit| {
+            audit.both(asked, event, error, &response)
+        })
+        .map_err(|cause| not_accepted(cause, NOTHING_DONE))
+    }
+
+    fn response<'r>(&'r self, answer: &'r Result<Reply, Refusal>) -> ResponseEvent<'r> {
         let keys = match &self.target {
             Where::Mount(mount) => mount.record.config.audit_non_hmac_response_keys.as_slice(),
             _ => &[],
         };
-        let response = ResponseEvent { answer: answer.as_ref(), clear: Clear { field: &|_| false, keys } };
+        ResponseEvent { answer: answer.as_ref(), clear: Clear { field: &|_| false, keys } }
+    }
+
+    /// The line before the answer. No line, no answer.
+    pub fn after(&self, audited: &Audited, answer: &Result<Reply, Refusal>) -> Result<(), Refusal> {
+        let response = self.response(answer);
         let error = answer.as_ref().err().map(text);
         self.write(error, |event, audit| audit.after(audited, event, &response)).map_err(|cause| {
             not_accepted(

@@ -211,6 +211,11 @@ pub async fn perform(
 }
 
 impl Outcome {
+    /// Whether nothing is to be committed.
+    pub fn is_only_an_answer(&self) -> bool {
+        self.writes.is_empty() && self.sealed.is_empty() && self.after.is_empty()
+    }
+
     /// A refusal: nothing is written but what it costs.
     pub fn refused(refusal: Refusal, snapshot: Arc<dyn Snapshot>) -> Self {
         Self {

@@ -10,14 +10,15 @@
 
 use std::sync::Arc;
 
-use strongroom_types::{Received, Refusal, Reply, Request};
+use strongroom_engine::Handler;
+use strongroom_types::{Operation, Received, Refusal, Reply, Request};
 
 use crate::active::Active;
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
-use crate::perform::{Outcome, perform, turn};
+use crate::perform::{Outcome, Run, Turn, perform, turn};
 use crate::stage::{
-    Admitted, Authorized, Bill, admit, authenticate, authorize, charge, charge_login, read, route,
+    Admitted, Authorized, Bill, Target, admit, authenticate, authorize, charge, charge_login, read, route,
 };
 use crate::{Core, Finish, always, fault};
 
@@ -33,10 +34,22 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
     let mut trail = Trail::begin(&active, &request);
     let mut bill = Bill::default();
     let checked = check(&active, request, &mut trail, &mut bill).await;
-    let audited = trail.before(&checked)?;
+    let asked = active.audit.now();
     let headers = bill.take_headers();
     let answer = Finish::new(async move {
-        let answer = effect(&active, checked, &bill, &audited).await;
+        let first = match only_asks(&checked) {
+            true => perform(&active, &checked, &Turn::Free, 0).await.ok(),
+            false => None,
+        };
+        let first = match first {
+            Some(outcome) if outcome.is_only_an_answer() && bill.is_empty() => {
+                trail.both(asked, &checked, &outcome.answer)?;
+                return outcome.answer;
+            }
+            first => first,
+        };
+        let audited = trail.before(&checked)?;
+        let answer = effect(&active, checked, first, &bill, &audited).await;
         trail.after(&audited, &answer)?;
         answer
     })
@@ -45,6 +58,25 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
         Ok(reply) => Ok(reply.with_headers(headers)),
         Err(refusal) => Err(refusal.with_headers(headers)),
     }
+}
+
+/// Whether a request is performed before its first line is written: it is refused, or its handler is a function of what
+/// is stored that is usually asked for an answer and nothing else. Of that no trace is left unless it is committed, and
+/// for that the line comes first, as with all others.
+fn only_asks(checked: &Result<Request<Authorized>, Refusal>) -> bool {
+    let Ok(request) = checked else { return true };
+    let reads = matches!(
+        request.head.operation,
+        Operation::Read | Operation::Head | Operation::List | Operation::Scan | Operation::Help
+    );
+    reads
+        && match &request.stage.target {
+            Target::Engine { endpoint, .. } => {
+                matches!(endpoint.run, Handler::Inline(_) | Handler::Blocking(_))
+            }
+            Target::System { endpoint, .. } => matches!(endpoint.run, Run::Free(_)),
+            Target::Help { .. } | Target::Nowhere(_) => true,
+        }
 }
 
 /// Everything that can refuse a request before it has an effect.
@@ -62,17 +94,21 @@ async fn check(
     Ok(trail.authorized(authorize(active, request)?))
 }
 
-/// Performs and commits; again, if what the handler had read was changed meanwhile. A refusal costs a use of the
+/// Performs, unless that has been done, and commits; again, if what the handler had read was changed meanwhile. A refusal costs a use of the
 /// token, too.
 async fn effect(
     active: &Arc<Active>,
     checked: Result<Request<Authorized>, Refusal>,
+    mut first: Option<Outcome>,
     bill: &Bill,
     audited: &strongroom_audit::Audited,
 ) -> Result<Reply, Refusal> {
     let turn = turn(active, &checked).await;
     for attempt in 0..MAX_CONFLICTS {
-        let outcome = perform(active, &checked, &turn, attempt).await?;
+        let outcome = match first.take() {
+            Some(outcome) => outcome,
+            None => perform(active, &checked, &turn, attempt).await?,
+        };
         match commit(active, outcome, bill, audited).await? {
             Committed::Done(answer) => return answer,
             Committed::Conflict => {}

@@ -67,6 +67,61 @@ fn a_response_line_that_nobody_takes_withholds_the_answer() {
 }
 
 #[test]
+fn both_lines_at_once_are_those_that_two_writes_make() {
+    let (apart, at_once) = (sink(), sink());
+    let asked = Asked::new(1, json!({"version": "2"}));
+    let nothing = Refusal::not_found();
+    let found = Reply::data(json!({"value": "canary"}));
+    for answer in [Ok(&found), Ok(&Reply::Empty), Err(&nothing)] {
+        let response = ResponseEvent { answer, clear: Clear::NOTHING };
+        let error = answer.err().map(|_| "not found");
+        let broker = broker(&[&apart]);
+        let audited = broker.before(&asked.event()).unwrap();
+        broker.after(&audited, &Event { error, ..asked.event() }, &response).unwrap();
+        let broker = super::broker(&[&at_once]);
+        broker.both(broker.now(), &asked.event(), error, &response).unwrap();
+    }
+    assert_eq!(apart.lines(), at_once.lines());
+    assert_eq!((apart.writes(), at_once.writes()), (6, 3));
+    assert!(at_once.lines().iter().all(|line| !line.contains("canary")));
+}
+
+#[test]
+fn where_nobody_takes_both_lines_there_is_no_answer() {
+    let (a, b) = (sink(), sink());
+    let broker = broker(&[&a, &b]);
+    let asked = Asked::new(1, json!({}));
+    let response = ResponseEvent { answer: Ok(&Reply::Empty), clear: Clear::NOTHING };
+    let both = || broker.both(broker.now(), &asked.event(), None, &response);
+    a.set(Mood::Refusing);
+    both().unwrap();
+    b.set(Mood::Refusing);
+    assert!(matches!(both(), Err(AuditError::Refused { .. })));
+    assert_eq!((a.lines().len(), b.lines().len()), (0, 2));
+}
+
+#[test]
+fn too_many_texts_at_once_are_refused_as_they_are_apart() {
+    let a = sink();
+    let broker = broker(&[&a]).with_limits(Limits { request_strings: 3, response_strings: 2 });
+    let answer = |keys: &[&str]| Reply::data(json!({ "keys": keys }));
+    let both = |asked: &Asked, reply: &Reply| {
+        let response = ResponseEvent { answer: Ok(reply), clear: Clear::NOTHING };
+        broker.both(broker.now(), &asked.event(), None, &response)
+    };
+    let over = Asked::new(1, json!({"l": ["1", "2", "3", "canary"]}));
+    assert_eq!(both(&over, &answer(&[])), Err(AuditError::TooManyStrings { limit: 3 }));
+    assert_eq!(a.lines().len(), 1);
+    let fits = Asked::new(2, json!({}));
+    both(&fits, &answer(&["1", "2"])).unwrap();
+    assert_eq!(both(&fits, &answer(&["1", "2", "3"])), Err(AuditError::TooManyStrings { limit: 2 }));
+    assert_eq!(a.lines().len(), 5);
+    for line in [&a.lines()[0], &a.lines()[4]] {
+        assert!(parsed(line)["error"].as_str().unwrap().contains("strings"), "{line}");
+    }
+}
+
+#[test]
 fn too_many_texts_are_refused_and_the_line_says_so() {
     let a = sink();
     let limits = Limits { request_strings: 3, response_strings: 4 };

@@ -13,6 +13,8 @@ use crate::outbox::decode;
 
 const FOLDER: &str = "STRONGROOM_AUDIT_TEST_FOLDER";
 const KILLS: usize = 25;
+/// The numbers of requests that only ask begin here.
+const ASKED: u64 = 1 << 40;
 
 #[allow(clippy::disallowed_methods)] // a test
 fn child(test: &str, folder: &Path, limits: &str) -> Child {
@@ -33,6 +35,7 @@ fn writes_until_killed() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let broker = file_broker(&folder.join("audit.log"));
     let mut rows = OpenOptions::new().create(true).append(true).open(folder.join("rows")).unwrap();
+    let mut answered = OpenOptions::new().create(true).append(true).open(folder.join("answered")).unwrap();
     for number in 0..10_000_000 {
         let asked = Asked::new(number, json!({"value": "x".repeat(number as usize % 9000), "l": ["a", "b"]}));
         let event = asked.event();
@@ -42,6 +45,10 @@ fn writes_until_killed() {
         rows.write_all(&[length.as_slice(), &row].concat()).unwrap();
         let response = ResponseEvent { answer: Ok(&Reply::Empty), clear: Clear::NOTHING };
         broker.after(&audited, &event, &response).unwrap();
+        // And one that only asks: "answered" is what a client has seen.
+        let asked = Asked::new(ASKED + number, json!({"l": "x".repeat(number as usize % 5000)}));
+        broker.both(broker.now(), &asked.event(), None, &response).unwrap();
+        answered.write_all(format!("{}\n", asked.id).as_bytes()).unwrap();
     }
 }
 
@@ -95,6 +102,13 @@ fn no_committed_row_is_without_its_line_after_a_kill() {
         for row in &rows {
             assert!(decode(row).unwrap().iter().all(|line| lines.contains(line.bytes())), "kill {kill}");
         }
+        if kill % 2 == 0 {
+            // Nobody has an answer that is not in the log, with its request.
+            let answered = fs::read_to_string(folder.path().join("answered")).unwrap();
+            for id in answered.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
+                assert_eq!(log.matches(&format!("\"id\":\"{id}\"")).count(), 2, "kill {kill}");
+            }
+        }
         let pieces = log.lines().filter(|line| serde_json::from_str::<Value>(line).is_err()).count();
         assert!(pieces <= 1, "kill {kill}: {pieces} lines are cut");
     }
@@ -134,4 +148,30 @@ fn a_full_disk_refuses_and_leaves_whole_lines() {
     assert_eq!(lines.last(), Some(&"next"));
     assert!(log.ends_with('\n'));
     assert_eq!(lines.iter().filter(|line| line.len() == 999).count(), 8);
+}
+
+/// Not a test by itself: of two lines the disk takes the first.
+#[test]
+fn writes_half_of_two_lines() {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    let path = folder.join("audit.log");
+    let sink = FileSink::open(&path, 0o600).unwrap();
+    let first = [vec![b'x'; 511], vec![b'\n']].concat();
+    assert!(sink.write(&[first.as_slice(), b"second\n"].concat()).is_err());
+    assert_eq!(fs::read(&path).unwrap(), first);
+    // Room again.
+    File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    sink.write(b"next\n").unwrap();
+}
+
+#[test]
+fn what_a_full_disk_cuts_between_two_lines_is_closed_already() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = child("writes_half_of_two_lines", folder.path(), "trap '' XFSZ; ulimit -f 1;");
+    assert!(writer.wait().unwrap().success());
+    assert_eq!(
+        fs::read_to_string(folder.path().join("audit.log")).unwrap(),
+        "next\n",
+        "no empty line before it"
+    );
 }

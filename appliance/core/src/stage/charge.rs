@@ -156,6 +156,11 @@ impl Bill {
         std::mem::take(&mut self.headers)
     }
 
+    /// Whether nothing is to be paid.
+    pub fn is_empty(&self) -> bool {
+        self.payer.is_none()
+    }
+
     /// Adds the payment to `writes`. Refused if the token has been revoked since.
     pub fn pay(
         &self,

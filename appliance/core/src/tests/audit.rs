@@ -64,9 +64,48 @@ async fn c19_a_sink_that_refuses_stops_everything() {
     assert!(!rig.core.is_sealed());
     rig.sink.set(Mood::RefusingResponses);
     let (kind, text) = rig.get("toy/a", &rig.root).await.unwrap_err();
+    assert!(kind == Kind::Internal && text.contains("nothing was done"));
+    let (kind, text) = rig.put("toy/b", &rig.root, json!({"x": 1})).await.unwrap_err();
     assert!(kind == Kind::Internal && text.contains("withheld"));
     rig.sink.set(Mood::Well);
-    assert_eq!(rig.get("toy/a", &rig.root).await.unwrap()["data"]["x"], 1);
+    for path in ["toy/a", "toy/b"] {
+        assert_eq!(rig.get(path, &rig.root).await.unwrap()["data"]["x"], 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_asks_has_both_lines_in_one_write_and_what_has_an_effect_has_one_before_it() {
+    let rig = Rig::new().await;
+    rig.mount().await;
+    rig.put("toy/a", &rig.root, json!({"x": 1})).await.unwrap();
+    let limited = rig.token(json!({"policies": ["root"], "num_uses": 5, "ttl": "1h"})).await;
+    let weak = rig.token(json!({"policies": ["default"]})).await;
+    let mut wrapped = request(Operation::Read, "toy/a", &rig.root, None);
+    wrapped.head.wrap_ttl = Some(60);
+    for (what, ask, writes) in [
+        ("a read", request(Operation::Read, "toy/a", &rig.root, None), 1),
+        ("a list", request(Operation::List, "toy", &rig.root, None), 1),
+        ("nothing there", request(Operation::Read, "toy/b", &rig.root, None), 1),
+        ("a refused write", request(Operation::Update, "toy/a", &weak, Some(json!({"x": 2}))), 1),
+        ("nobody", request(Operation::Read, "toy/a", "", None), 1),
+        ("the system's own", request(Operation::Read, "sys/mounts", &rig.root, None), 1),
+        ("a write", request(Operation::Update, "toy/a", &rig.root, Some(json!({"x": 2}))), 2),
+        ("a read that costs a use", request(Operation::Read, "toy/a", &limited, None), 2),
+        ("a refusal that costs a use", request(Operation::Read, "toy/b", &limited, None), 2),
+        ("a read that is wrapped", wrapped, 2),
+    ] {
+        let before = (rig.sink.writes(), rig.sink.lines().len());
+        let _ = crate::testing::ask(&rig.core, ask).await;
+        let after = (rig.sink.writes() - before.0, rig.sink.lines().len() - before.1);
+        assert_eq!(after, (writes, 2), "{what}");
+        let kinds: Vec<_> = rig.lines()[before.1..].iter().map(|line| line["type"].clone()).collect();
+        assert_eq!(kinds, ["request", "response"], "{what}");
+    }
+    // No effect without its line, also of what usually has none.
+    rig.sink.set(Mood::Refusing);
+    let revision = rig.store.snapshot().unwrap().revision();
+    rig.get("toy/a", &limited).await.unwrap_err();
+    assert_eq!(rig.store.snapshot().unwrap().revision(), revision);
 }
 
 #[tokio::test(flavor = "multi_thread")]
