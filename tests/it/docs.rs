@@ -204,6 +204,11 @@ fn the_first_policy_allows_what_the_guide_says() {
 }
 
 #[test]
+fn a_program_logs_in_as_the_guide_says() {
+    running().follow("first-approle.md");
+}
+
+#[test]
 fn the_audit_log_has_what_the_guide_says() {
     running().follow("audit.md");
 }

@@ -1,5 +1,5 @@
-// node-vault, as released, on a server that nobody has initialised: seal, mounts, secrets, tokens, policies, logins,
-// wrapping.
+// node-vault, as released, on a server that nobody has initialised: seal, mounts, secrets, tokens, policies, logins by
+// password and AppRole, wrapping.
 
 import { readFileSync } from 'node:fs';
 import nodeVault from 'node-vault';
@@ -149,6 +149,32 @@ async function access(root) {
   check('a policy can go', !(await root.policies()).data.policies.includes('node'));
 }
 
+async function approle(root) {
+  await root.addPolicy({ name: 'job', rules: 'path "team/data/app/*" { capabilities = ["read"] }' });
+  await root.enableAuth({ mount_point: 'approle', type: 'approle' });
+  await root.addApproleRole({ role_name: 'job', policies: 'job', token_ttl: 1200, secret_id_num_uses: 2 });
+  check('a role is listed', (await root.approleRoles()).data.keys.join() === 'job');
+  check('and read', (await root.getApproleRole({ role_name: 'job' })).data.secret_id_num_uses === 2);
+  const { role_id } = (await root.getApproleRoleId({ role_name: 'job' })).data;
+  const made = (await root.getApproleRoleSecret({ role_name: 'job' })).data;
+  const login = () => client().approleLogin({ role_id, secret_id: made.secret_id });
+  const job = await login();
+  check('a login', job.auth.policies.join() === 'default,job' && job.auth.lease_duration === 1200);
+  check('may read', (await client(job.auth.client_token).read('team/data/app/db')).data.data.user === 'ann');
+  const accessors = (await root.approleSecretAccessors({ role_name: 'job' })).data.keys;
+  check('its secret has an accessor', accessors.join() === made.secret_id_accessor);
+  const found = await root.approleSecretLookup({ role_name: 'job', secret_id: made.secret_id });
+  check('and one use more', found.data.secret_id_num_uses === 1);
+  await login();
+  await refused('no third', 400, login);
+  await refused('nor an invented one', 400, () => client().approleLogin({ role_id, secret_id: 'x' }));
+  await root.updateApproleRoleId({ role_name: 'job', role_id: 'a-name-of-ours' });
+  check('the role may be named', (await root.getApproleRoleId({ role_name: 'job' })).data.role_id === 'a-name-of-ours');
+  await root.deleteApproleRole({ role_name: 'job' });
+  await refused('and go', 404, () => root.getApproleRole({ role_name: 'job' }));
+  await root.disableAuth({ mount_point: 'approle' });
+}
+
 async function wrapping(root) {
   const wrapped = await root.read('team/data/app/db', { headers: { 'X-Vault-Wrap-TTL': '1m' } });
   check('an answer is wrapped', wrapped.wrap_info.ttl === 60 && wrapped.data === null);
@@ -160,6 +186,6 @@ async function wrapping(root) {
 }
 
 const root = await seal();
-for (const part of [mounts, secrets, tokens, access, wrapping]) await part(root);
+for (const part of [mounts, secrets, tokens, access, approle, wrapping]) await part(root);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);

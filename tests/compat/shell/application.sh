@@ -68,6 +68,22 @@ child=$(vault token create -policy=app -wrap-ttl=1m -field=wrapping_token)
 child=$(vault unwrap -format=json "$child" | jq -r .auth.client_token)
 check test "$(VAULT_TOKEN=$child vault kv get -mount=team -field=user app/db)" = ann
 
+vault auth enable approle >/dev/null
+vault write auth/approle/role/job token_policies=app token_ttl=20m secret_id_ttl=1h secret_id_num_uses=2 >/dev/null
+role_id=$(vault read -field=role_id auth/approle/role/job/role-id)
+secret_id=$(vault write -f -format=json auth/approle/role/job/secret-id | jq -r .data.secret_id)
+VAULT_TOKEN=$(vault write -field=token auth/approle/login role_id="$role_id" secret_id="$secret_id")
+check test "$(vault kv get -mount=team -field=user app/db)" = ann
+check test "$(vault token lookup -format=json | jq -r .data.meta.role_name)" = job
+VAULT_TOKEN=$admin
+# Handed over wrapped.
+gift=$(vault write -f -wrap-ttl=2m -field=wrapping_token auth/approle/role/job/secret-id)
+secret_id=$(VAULT_TOKEN=$gift vault unwrap -field=secret_id)
+vault write -field=token auth/approle/login role_id="$role_id" secret_id="$secret_id" >token.job
+check test "$(VAULT_TOKEN=$(cat token.job) vault token lookup -format=json | jq -c .data.policies)" = '["app","default"]'
+check test "$(vault list -format=json auth/approle/role | jq -r 'join(",")')" = job
+check test "$(code_of vault write auth/approle/login role_id="$role_id" secret_id=invented)" = 2
+
 vault auth disable people >/dev/null
 check test "$(VAULT_TOKEN=$(cat token) code_of vault token lookup)" = 2
 vault secrets move team crew >/dev/null

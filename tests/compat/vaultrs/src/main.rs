@@ -1,6 +1,7 @@
 //! vaultrs, as released, on a server that nobody has initialised: seal, tokens, policies, logins, secrets, wrapping.
 
 mod access;
+mod approle;
 mod checks;
 mod mounts;
 mod seal;
@@ -24,6 +25,7 @@ async fn main() -> std::process::ExitCode {
     secrets::all(&mut checks, &root).await;
     tokens::all(&mut checks, &root).await;
     access::all(&mut checks, &root).await;
+    approle::all(&mut checks, &root).await;
     seal::close(&mut checks, &root).await;
     checks.end()
 }
