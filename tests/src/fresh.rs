@@ -47,11 +47,13 @@ impl Fresh {
         let text = format!(
             "storage \"redb\" {{\n  path = {data:?}\n}}\n\
              listener \"tcp\" {{\n  address = \"{address}\"\n  tls_cert_file = {certificate:?}\n  tls_key_file = {key:?}\n}}\n\
+             listener \"unix\" {{\n  address = {socket:?}\n}}\n\
              audit \"file\" \"file\" {{\n  path = {audit:?}\n}}\n\
              api_addr = \"https://{address}\"\n",
             data = state.join("data/fresh.redb"),
             certificate = state.join("server.pem"),
             key = state.join("server.key"),
+            socket = state.join("api.sock"),
             audit = state.join("audit.log"),
         );
         let configuration = state.join("fresh.hcl");
@@ -101,6 +103,11 @@ impl Fresh {
     /// The file of the CA to trust.
     pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("state/ca.pem")
+    }
+
+    /// The Unix socket on which it listens, too.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("state/api.sock")
     }
 
     /// The audit file.

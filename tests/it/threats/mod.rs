@@ -11,6 +11,7 @@ mod names;
 mod rules;
 mod strangers;
 mod tokens;
+mod ways;
 
 use std::net::SocketAddr;
 
