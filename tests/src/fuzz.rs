@@ -6,7 +6,7 @@ use std::str::from_utf8;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Uri, Version};
-use strongroom_core::json;
+use strongroom_core::{form, json};
 use strongroom_http::head::{self, Lines};
 use strongroom_policy::hcl::Document;
 use strongroom_policy::{Policy, PolicyName};
@@ -35,6 +35,7 @@ pub const TARGETS: &[Target] = &[
         seeds: &[b"GET /v1/secret/data/a?version=1\nX-Vault-Token: t\nHost: x"],
     },
     Target { name: "json", run: json_body, seeds: &[br#"{"data": {"a": [1, 2.50, "x\"y"], "b": null}}"#] },
+    Target { name: "form", run: form_body, seeds: &[b"a=1&b=x+y%20z&a=%7B%22", b" {\"a\": 1}"] },
     Target {
         name: "policy",
         run: policy,
@@ -95,6 +96,17 @@ fn json_body(input: &[u8]) {
             json::object(text.as_bytes(), &limits).is_ok_and(|again| again == map),
             "JSON changes on its way"
         );
+    }
+}
+
+fn form_body(input: &[u8]) {
+    let (limits, body) = (json::Limits { depth: 1, members: 100 }, Secret::copy_of(input));
+    let is_form = form::is_form(Some("application/x-www-form-urlencoded"), &body);
+    let is_json = matches!(input.trim_ascii().first(), Some(b'{' | b'[') | None);
+    assert!(is_form != is_json, "a body is read in two ways, or in none");
+    if let Ok(fields) = form::fields(&body, &limits) {
+        assert!(fields.len() <= limits.members + 1, "a form has more members than it may");
+        assert!(fields.values().all(serde_json::Value::is_string), "a form holds something else than text");
     }
 }
 

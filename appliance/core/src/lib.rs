@@ -33,6 +33,7 @@ mod effects;
 mod entities;
 mod fault;
 mod finish;
+pub mod form;
 pub mod json;
 pub mod lifecycle;
 pub mod log;

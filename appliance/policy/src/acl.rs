@@ -210,6 +210,15 @@ impl Acl {
         format!("{name} is allowed: {rule} grants {words}{conditions}")
     }
 
+    /// Every pattern that the policies speak of, with what they say there at a time, as [`Acl::capabilities_at`] does.
+    /// A form for people asks it once instead of asking about every path. Empty for root.
+    pub fn table(&self, now: Timestamp) -> impl Iterator<Item = (&Pattern, Vec<&'static str>)> {
+        self.rules.iter().filter_map(move |rule| {
+            let merged = rule.at(Some(now))?;
+            Some((&rule.pattern, merged.capabilities.words()))
+        })
+    }
+
     fn words(&self, path: &str, now: Option<Timestamp>) -> Vec<&'static str> {
         if self.root {
             return vec![ROOT];

@@ -4,7 +4,6 @@ mod admit;
 mod authenticate;
 mod authorize;
 mod charge;
-mod form;
 mod read;
 mod route;
 

@@ -12,8 +12,9 @@ use strongroom_types::{JsonMap, Operation, Refusal, Request, Secret};
 
 use super::authorize::denied_by_policy;
 use super::proof::Proof;
-use super::{Asker, Charged, Target, form};
+use super::{Asker, Charged, Target};
 use crate::active::Active;
+use crate::form;
 use crate::json::{self, JsonError};
 
 /// Largest body of whoever is nobody yet.

@@ -28,6 +28,18 @@ pub const ROUTES: &[Route<Run>] = &[
         ..Route::BASE
     },
     Route {
+        path: "internal/ui/resultant-acl",
+        help: "All that the caller's policies say, by path: a console shows what can be done.",
+        endpoints: &[read("Read what the caller may do.", resultant_acl)],
+        ..Route::BASE
+    },
+    Route {
+        path: "internal/ui/namespaces",
+        help: "The namespaces that the caller may see; there are none.",
+        endpoints: &[read("List the namespaces.", namespaces)],
+        ..Route::BASE
+    },
+    Route {
         path: "internal/specs/openapi",
         help: "This API as an OpenAPI document.",
         unauthenticated: true,
@@ -75,6 +87,29 @@ fn mount(scene: &Scene<'_>) -> Result<Work, Refusal> {
         data.insert("path".into(), found.record.path.clone().into());
     }
     Ok(Work::reply(Reply::data(data)))
+}
+
+/// Exact paths and those with wildcards apart; a star at the end is left out, as consoles expect it.
+fn resultant_acl(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let asker = scene.request.stage.asker.as_ref().ok_or_else(Refusal::denied)?;
+    if asker.acl.is_root() {
+        return Ok(Work::reply(Reply::data(json!({ "root": true }))));
+    }
+    let (mut exact, mut glob) = (JsonMap::new(), JsonMap::new());
+    for (pattern, capabilities) in asker.acl.table(scene.now) {
+        let text = pattern.text();
+        let (table, key) = match text.strip_suffix('*') {
+            Some(prefix) => (&mut glob, prefix),
+            None if pattern.is_exact() => (&mut exact, text),
+            None => (&mut glob, text),
+        };
+        table.insert(key.to_owned(), json!({ "capabilities": capabilities }));
+    }
+    Ok(Work::reply(Reply::data(json!({ "root": false, "exact_paths": exact, "glob_paths": glob }))))
+}
+
+fn namespaces(_: &Scene<'_>) -> Result<Work, Refusal> {
+    Ok(Work::reply(Reply::data(json!({ "keys": [] }))))
 }
 
 fn sees(scene: &Scene<'_>, mount: &Mount) -> bool {

@@ -109,3 +109,24 @@ async fn a_policy_counts_as_it_is_from_the_moment_in_which_it_changes() {
     let names = rig.list("sys/policies/acl", &rig.root).await.unwrap()["data"]["keys"].clone();
     assert_eq!(names, json!(["default", "other", "root"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_is_told_all_that_its_user_may_do_and_nobody_else() {
+    let rig = Rig::new().await;
+    let policy = r#"
+        path "toy/*" { capabilities = ["read", "list"] }
+        path "toy/a" { capabilities = ["deny"] }
+        path "toy/+/b" { capabilities = ["update"] }
+    "#;
+    let token = rig.allowed(policy).await;
+    let told = rig.get("sys/internal/ui/resultant-acl", &token).await.unwrap()["data"].clone();
+    assert_eq!(told["root"], false);
+    assert_eq!(told["exact_paths"]["toy/a"], json!({"capabilities": ["deny"]}));
+    assert_eq!(told["glob_paths"]["toy/"], json!({"capabilities": ["list", "read"]}));
+    assert_eq!(told["glob_paths"]["toy/+/b"], json!({"capabilities": ["update"]}));
+    let told = rig.get("sys/internal/ui/resultant-acl", &rig.root).await.unwrap()["data"].clone();
+    assert_eq!(told, json!({"root": true}));
+    assert_eq!(rig.get("sys/internal/ui/resultant-acl", "").await.unwrap_err().0, Kind::Denied);
+    let console = rig.allowed(r#"path "sys/internal/ui/namespaces" { capabilities = ["read"] }"#).await;
+    assert_eq!(rig.get("sys/internal/ui/namespaces", &console).await.unwrap()["data"]["keys"], json!([]));
+}
