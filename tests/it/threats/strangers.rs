@@ -272,7 +272,6 @@ async fn c5_what_is_not_built_is_not_there() {
         "sys/storage/raft/bootstrap/answer", // CVE-2024-8185
         "sys/storage/raft/remove-peer",      // CVE-2021-3282
         "sys/storage/raft/snapshot",         //
-        "sys/config/cors",                   //
         "sys/pprof/heap",                    //
         "sys/monitor",                       //
         "sys/internal/inspect/router/root",  //
