@@ -151,17 +151,6 @@ impl Barrier {
         self.change(snapshot, batch, |keyring| keyring.with_new_term(&self.arena, &*self.entropy, now))
     }
 
-    /// Says that the slot table in the same batch has this `generation`. For changes of the table that keep the root
-    /// key: a rekey of custodians (issue 4) gives a slot new shares only.
-    pub fn raise_table_generation(
-        self: &Arc<Self>,
-        generation: u64,
-        snapshot: &dyn Snapshot,
-        batch: &mut Batch,
-    ) -> Result<Rotation, BarrierError> {
-        self.change(snapshot, batch, |keyring| keyring.with_generation(generation))
-    }
-
     /// Wraps the keyring with `new_root`, says that the slot table in the same batch has this `generation`, and adds
     /// a term: whoever knew the old root key cannot read what is written from now on.
     pub fn rewrap(

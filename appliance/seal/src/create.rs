@@ -1,16 +1,16 @@
-//! Making the root key and its slots, and replacing the root key later.
+//! Making the root key and its slots.
 
 use strongroom_types::id::ClusterId;
 use strongroom_types::{Entropy, Secret};
-use zeroize::Zeroizing;
 
 use crate::derive::Place;
 use crate::holder::{GroupPlace, wrap_part};
-use crate::keys::{self, ROOT_KEY_LEN};
+use crate::keys;
+use crate::rekey::new_root_key;
 use crate::sharing::{Part, Split, split};
 use crate::{
     DeviceHolder, Devices, Group, GroupPlan, Holder, HolderPlan, SealError, Slot, SlotId, SlotPlan,
-    SlotTable, TableError, plan, share,
+    SlotTable, plan, share,
 };
 
 /// What init has made.
@@ -42,7 +42,7 @@ pub async fn create(
     entropy: &dyn Entropy,
 ) -> Result<Created, SealError> {
     plan::check(plan)?;
-    let root_key = Secret::copy_of(Zeroizing::new(entropy.draw::<ROOT_KEY_LEN>()?).as_slice());
+    let root_key = new_root_key(entropy)?;
     let mut table = SlotTable { cluster, generation: 1, slots: Vec::new() };
     let mut shares = Vec::new();
     for wish in plan {
@@ -55,27 +55,8 @@ pub async fn create(
     Ok(Created { root_key, table, shares })
 }
 
-/// The same slots with another root key, and the next generation. Needs no holder: only public keys. Its caller is the
-/// rekey of custodians (issue 4), which goes with the barrier's `rewrap` in one batch.
-///
-/// `table` must be a verified one ([`crate::StoredTable::verify`]): whoever had put a public key of their own into it
-/// would be given the root key.
-pub fn replace_root_key(
-    table: &SlotTable,
-    root_key: &Secret,
-    entropy: &dyn Entropy,
-) -> Result<SlotTable, SealError> {
-    let generation = table.generation.checked_add(1).ok_or(TableError::Generation)?;
-    let mut next = SlotTable { generation, ..table.clone() };
-    for slot in &mut next.slots {
-        let place = Place { cluster: table.cluster, slot: slot.id };
-        slot.encapsulated_root_key = keys::encapsulate(place, &slot.public_key, root_key, entropy)?;
-    }
-    Ok(next)
-}
-
 /// One slot, proven, and its custodians' shares.
-async fn make_slot(
+pub(crate) async fn make_slot(
     cluster: ClusterId,
     wish: &SlotPlan,
     root_key: &Secret,

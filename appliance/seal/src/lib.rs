@@ -29,6 +29,7 @@
 //! | [`share`] | what a custodian is given |
 //! | [`create()`] | makes the root key and every slot; proves each before it is accepted |
 //! | [`unseal`] | one attempt to open a slot, from shares and devices |
+//! | [`rekey`] | other people for a slot, another root key |
 //! | [`round`] | asking the devices meanwhile |
 //! | [`entropy`] | randomness as a parameter |
 //!
@@ -63,6 +64,7 @@ mod holder;
 mod keys;
 pub mod model;
 pub mod plan;
+pub mod rekey;
 pub mod round;
 pub mod share;
 mod sharing;
@@ -75,12 +77,13 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use create::{Created, SlotShares, create, replace_root_key};
+pub use create::{Created, SlotShares, create};
 pub use entropy::SystemEntropy;
 pub use error::{PlanError, SealError, ShareError, TableError};
 pub use holder::Devices;
 pub use model::{DeviceHolder, DeviceKind, Group, Holder, Slot, SlotId, SmallestSet, kind, smallest_sets};
 pub use plan::{GroupPlan, HolderPlan, SlotPlan};
+pub use rekey::{NewSlot, make_new, new_root_key, new_shares, replace_root_key};
 pub use round::Round;
 pub use table::{SlotTable, StoredTable};
 pub use unseal::{Opened, Progress, Unsealing};

@@ -68,7 +68,7 @@ pub(crate) fn check(slots: &[SlotPlan]) -> Result<(), PlanError> {
     slots.iter().try_for_each(check_slot)
 }
 
-fn check_slot(slot: &SlotPlan) -> Result<(), PlanError> {
+pub(crate) fn check_slot(slot: &SlotPlan) -> Result<(), PlanError> {
     if !is_name(&slot.name) {
         return Err(PlanError::Name);
     }

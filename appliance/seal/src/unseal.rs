@@ -14,7 +14,7 @@ use crate::holder::GroupPlace;
 use crate::round::{GroupRound, Round, SlotRound};
 use crate::share::{self, GroupDigest};
 use crate::sharing::{self, Part};
-use crate::{Group, SealError, ShareError, Slot, SlotId, SlotTable, keys};
+use crate::{Group, Holder, SealError, ShareError, Slot, SlotId, SlotTable, keys};
 
 /// What the holders have said so far. Wiped on drop, on [`Unsealing::reset`] and when a slot has opened.
 pub struct Unsealing {
@@ -107,6 +107,12 @@ impl Unsealing {
         }
     }
 
+    /// The slot whose people have all agreed: enough shares in each of its groups of custodians, and it has one. Where a
+    /// device is needed as well the slot is not complete by that: this is about who wants something, not about keys.
+    pub fn agreed(&self) -> Option<SlotId> {
+        self.slots.iter().find(|slot| slot.has_agreed()).map(|slot| slot.slot.id)
+    }
+
     /// The root key, if a slot is complete; then everything given is forgotten.
     ///
     /// [`SealError::SlotDamaged`] if a slot is complete and none opens.
@@ -179,6 +185,11 @@ impl SlotAttempt {
         self.groups.iter().all(GroupAttempt::is_complete)
     }
 
+    fn has_agreed(&self) -> bool {
+        let mut people = self.groups.iter().filter(|group| group.group.custodians() > 0).peekable();
+        people.peek().is_some() && people.all(GroupAttempt::has_agreed)
+    }
+
     /// The root key of a complete slot.
     fn open(&self, cluster: ClusterId) -> Result<Secret, SealError> {
         let damaged = || SealError::SlotDamaged { slot: self.slot.name.clone() };
@@ -197,6 +208,13 @@ impl SlotAttempt {
 impl GroupAttempt {
     fn is_complete(&self) -> bool {
         self.parts.len() >= self.group.threshold.into()
+    }
+
+    /// Whether its custodians alone are enough, whatever a device has given.
+    fn has_agreed(&self) -> bool {
+        let is_person =
+            |holder: &&Holder| holder.device().is_none() && self.parts.contains_key(&holder.index());
+        self.group.holders.iter().filter(is_person).count() >= self.group.threshold.into()
     }
 
     /// A custodian's part.

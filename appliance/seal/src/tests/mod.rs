@@ -4,6 +4,7 @@ mod create;
 mod devices;
 mod golden;
 mod primitives;
+mod rekey;
 mod shares;
 mod status;
 mod table;
