@@ -6,11 +6,13 @@ use arc_swap::ArcSwap;
 use strongroom_audit::Broker;
 use strongroom_barrier::{Barrier, View, plain};
 use strongroom_engine::Entropy;
+use strongroom_seal::Devices;
 use strongroom_store::{Snapshot, Space, Store};
 use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Refusal, Timestamp};
 use tokio::sync::{Mutex, Notify};
 
+use crate::ceremony::Ceremonies;
 use crate::clock::Floored;
 use crate::compute::Compute;
 use crate::effects::Effects;
@@ -42,7 +44,7 @@ pub struct Active {
     /// Which cluster this is.
     pub cluster: ClusterRecord,
     /// What the keyslot table says, verified.
-    pub facts: SealFacts,
+    pub facts: ArcSwap<SealFacts>,
     /// The one place that encrypts.
     pub barrier: Arc<Barrier>,
     /// The ciphertext.
@@ -85,6 +87,10 @@ pub struct Active {
     pub moves: Moves,
     /// Notified when there is something to sweep.
     pub sweep: Notify,
+    /// What custodians are about to decide.
+    pub ceremonies: Ceremonies,
+    /// The devices of this node.
+    pub devices: Arc<dyn Devices>,
     /// Commits under way.
     pub effects: Effects,
     switch: Arc<Switch>,
@@ -116,7 +122,7 @@ impl Active {
         let tokens = Tokens::load(tokens, &of_tokens, clock.clone(), mounts.clone())?;
         Ok(Arc::new(Self {
             cluster: cluster(snapshot.as_ref())?,
-            facts,
+            facts: ArcSwap::from_pointee(facts),
             store: parts.store.clone(),
             cubbyholes: view(CUBBYHOLE),
             entities: view(ENTITIES),
@@ -136,6 +142,8 @@ impl Active {
             changes: Mutex::default(),
             moves: Moves::default(),
             sweep: Notify::new(),
+            ceremonies: Ceremonies::default(),
+            devices: parts.devices.clone(),
             switch,
             effects,
             system,
@@ -175,6 +183,8 @@ impl Active {
                     rotation.install();
                     log::info(format_args!("a new term encrypts from here on"));
                 }
+                After::Slots(facts) => self.facts.store(Arc::new(facts)),
+                After::Ceremony(end) => self.ceremonies.end(end),
                 After::Sweep => self.sweep.notify_one(),
                 After::Era(era) => {
                     self.clock.enter(era);

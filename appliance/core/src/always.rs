@@ -222,7 +222,7 @@ async fn unseal(core: &Arc<Core>, fields: &JsonMap) -> Result<Reply, Refusal> {
 
 fn seal_status(core: &Core) -> Value {
     let state = core.state();
-    let (facts, status, warnings) = match &*state {
+    let (facts, status, mut warnings) = match &*state {
         State::Uninitialised => (None, SealedStatus::default(), Vec::new()),
         State::Sealed(sealed) => {
             let status = sealed.status();
@@ -230,7 +230,7 @@ fn seal_status(core: &Core) -> Value {
             (sealed.facts.clone(), status, warnings)
         }
         State::Active(active) => (
-            Some(active.facts.clone()),
+            Some(SealFacts::clone(&active.facts.load())),
             SealedStatus::default(),
             active.clock.complaint().into_iter().collect(),
         ),
@@ -241,7 +241,9 @@ fn seal_status(core: &Core) -> Value {
     };
     // Before init too: by it the command line knows which numbers init takes.
     let recovery = matches!(core.parts.seal, SealWish::Groups { .. });
-    let facts = facts.unwrap_or_else(|| SealFacts { kind: wished(), t: 0, n: 0, recovery });
+    warnings.extend(facts.iter().flat_map(SealFacts::complaints));
+    let facts =
+        facts.unwrap_or_else(|| SealFacts { kind: wished(), t: 0, n: 0, recovery, replaced: Vec::new() });
     let mut body = json!({
         "type": facts.kind,
         "initialized": core.is_initialised(),

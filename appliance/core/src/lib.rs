@@ -11,6 +11,7 @@
 //! | `lifecycle` | uninitialised, sealed, active: init, unseal, seal |
 //! | `clock` | time that does not run backwards |
 //! | `always` | the few paths that are answered in every state |
+//! | `ceremony` | what a threshold of custodians decides: new shares, a new root token |
 //! | `active` | everything that sealing takes away again: mounts, policies, tokens |
 //! | `quotas` | how often a client may ask |
 //! | `rules`, `log` | what answers look like beyond their content; the daemon's own log and its levels |
@@ -26,6 +27,7 @@ mod active;
 mod always;
 mod audit_trail;
 mod background;
+mod ceremony;
 mod clock;
 mod commit;
 mod compute;

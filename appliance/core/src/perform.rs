@@ -8,11 +8,13 @@ use strongroom_engine::{Caller, Cx, Handler};
 use strongroom_store::{Batch, Snapshot};
 use strongroom_types::id::MountId;
 use strongroom_types::reply::Logical;
-use strongroom_types::{Operation, Refusal, Reply, Request, Timestamp};
+use strongroom_types::{BoxFuture, Operation, Refusal, Reply, Request, Timestamp};
 use tokio::sync::{MutexGuard, OwnedMutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::active::Active;
+use crate::ceremony::End;
 use crate::clock::Era;
+use crate::lifecycle::SealFacts;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
 use crate::sys::loggers::Levels;
@@ -26,6 +28,8 @@ pub enum Run {
     Free(SystemHandler),
     /// Changes the system's own tables: one at a time.
     Alone(SystemHandler),
+    /// Changes who can unseal: one at a time, and may wait for a device.
+    Ceremony(CeremonyHandler),
     /// Makes a child of a token: not while tokens are being revoked.
     Bearing(SystemHandler),
     /// Revokes tokens: not while a child is being made.
@@ -36,6 +40,9 @@ pub enum Run {
 
 /// A handler of core's own: a function from what is to what is to be done.
 pub type SystemHandler = fn(&Scene<'_>) -> Result<Work, Refusal>;
+
+/// The same for one that may wait.
+pub type CeremonyHandler = for<'a> fn(&'a Scene<'a>) -> BoxFuture<'a, Result<Work, Refusal>>;
 
 /// What a handler of core's own is lent.
 pub struct Scene<'a> {
@@ -77,6 +84,10 @@ pub enum After {
     Policy(String),
     /// A new term is there.
     Rotated(Rotation),
+    /// The keyslot table has changed.
+    Slots(SealFacts),
+    /// Custodians have decided.
+    Ceremony(End),
     /// There is something to sweep.
     Sweep,
     /// The clock has been accepted as it is.
@@ -168,7 +179,7 @@ pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, 
     };
     match endpoint.run {
         Run::Free(_) => Turn::Free,
-        Run::Alone(_) => Turn::Alone(active.changes.lock().await),
+        Run::Alone(_) | Run::Ceremony(_) => Turn::Alone(active.changes.lock().await),
         Run::Bearing(_) => Turn::Bearing(active.tokens.family.read().await),
         Run::Revoking(_) => Turn::Revoking(active.tokens.family.write().await),
         Run::Unwrapping(_) => Turn::Unwrapping(wrapping::turn(active, request).await),
@@ -237,12 +248,15 @@ async fn run(
     let stage = &request.stage;
     match &stage.target {
         Target::System { endpoint, .. } => {
-            let (Run::Free(handler)
-            | Run::Alone(handler)
-            | Run::Bearing(handler)
-            | Run::Revoking(handler)
-            | Run::Unwrapping(handler)) = endpoint.run;
-            handler(&Scene { active, request, snapshot, now: active.now() })
+            let scene = Scene { active, request, snapshot, now: active.now() };
+            match endpoint.run {
+                Run::Ceremony(handler) => handler(&scene).await,
+                Run::Free(handler)
+                | Run::Alone(handler)
+                | Run::Bearing(handler)
+                | Run::Revoking(handler)
+                | Run::Unwrapping(handler) => handler(&scene),
+            }
         }
         Target::Engine { mount, endpoint, .. } => {
             let caller = stage.asker.as_ref().map(|asker| asker.caller.clone());

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use strongroom_barrier::{Barrier, BarrierError, View, plain};
+use strongroom_barrier::{Barrier, View, plain};
 use strongroom_policy::builtin;
 use strongroom_seal::{GroupPlan, HolderPlan, SlotPlan, SlotShares, SlotTable, create};
 use strongroom_store::{Batch, Expect, Space, StoreError};
 use strongroom_types::id::{ClusterId, NamespaceId};
 use strongroom_types::{Refusal, Secret};
 
+use super::slots::sealed_bytes;
 use super::{ClusterRecord, SealFacts, Sealed, State, seal_fault};
 use crate::active::{Active, SYSTEM, TOKENS};
 use crate::clock::Floored;
 use crate::fault::{self, damaged};
 use crate::policies::PolicyRecord;
-use crate::tokens::{ROOT, Tokens, Wish, check_chosen};
+use crate::tokens::{Tokens, Wish, check_chosen};
 use crate::{Core, Parts, SealWish, audit_trail, clock, log, mounts, policies};
 
 /// What an operator asks of init. Numbers that are not given are 5 shares with a threshold of 3.
@@ -46,9 +47,9 @@ pub struct Initialised {
 }
 
 /// The name of the keyslot that the appliance is opened with every day.
-const DAILY: &str = "primary";
+pub(crate) const DAILY: &str = "primary";
 /// The name of the keyslot of last resort.
-const BREAK_GLASS: &str = "recovery";
+pub(crate) const BREAK_GLASS: &str = "recovery";
 
 impl Core {
     /// Makes a cluster. Where devices open it, it is unsealed at once; else it waits for the shares.
@@ -176,8 +177,13 @@ pub(crate) fn kind(groups: &[GroupPlan]) -> String {
     names.join("+")
 }
 
-/// `threshold` of `shares` people, with Vault's words for what makes no sense.
+/// The same as a group.
 fn custodians(shares: Option<i64>, threshold: Option<i64>, what: &str) -> Result<GroupPlan, Refusal> {
+    people(shares, threshold, what).map(|(threshold, shares)| GroupPlan::custodians(threshold, shares))
+}
+
+/// Threshold and number of people, with Vault's words for what makes no sense.
+pub(crate) fn people(shares: Option<i64>, threshold: Option<i64>, what: &str) -> Result<(u8, u8), Refusal> {
     let (shares, threshold) = match (shares, threshold) {
         (None, None) => (5, 3),
         (shares, threshold) => (shares.unwrap_or(0), threshold.unwrap_or(0)),
@@ -192,7 +198,7 @@ fn custodians(shares: Option<i64>, threshold: Option<i64>, what: &str) -> Result
         _ => "",
     };
     match (wrong, u8::try_from(threshold), u8::try_from(shares)) {
-        ("", Ok(threshold), Ok(shares)) => Ok(GroupPlan::custodians(threshold, shares)),
+        ("", Ok(threshold), Ok(shares)) => Ok((threshold, shares)),
         _ => Err(Refusal::bad_request(format!("invalid {what} configuration: {wrong}"))),
     }
 }
@@ -205,18 +211,7 @@ fn add_clear_records(
     barrier: &Barrier,
     batch: &mut Batch,
 ) -> Result<(), Refusal> {
-    let mut failed: Option<BarrierError> = None;
-    let bytes = table.seal_bytes(|bytes| match barrier.table_mac(bytes) {
-        Ok(mac) => mac,
-        Err(cause) => {
-            failed = Some(cause);
-            [0; 32]
-        }
-    });
-    if let Some(cause) = failed {
-        return Err(fault::barrier(cause));
-    }
-    let bytes = bytes.map_err(|cause| seal_fault(&cause.into()))?;
+    let bytes = sealed_bytes(table, barrier)?;
     batch.put(Space::Cluster, plain::SLOT_TABLE.to_vec(), bytes, Expect::Absent);
 
     let chosen = parts.settings.cluster_name.as_str();
@@ -243,23 +238,7 @@ fn add_own_records(
     let view = View::new(barrier, NamespaceId::ROOT, TOKENS);
 
     let (tokens, salt) = Tokens::create(view.clone(), entropy, Arc::new(Floored::new(parts.clock.clone())))?;
-    let wish = Wish {
-        id: root_token,
-        policies: vec![ROOT.to_owned()],
-        path: "auth/token/root".into(),
-        meta: None,
-        display_name: "root".into(),
-        ttl: 0,
-        explicit_max_ttl: 0,
-        period: 0,
-        num_uses: 0,
-        renewable: false,
-        parent: None,
-        bound_cidrs: Vec::new(),
-        role: String::new(),
-        batch: false,
-        login: None,
-    };
+    let wish = Wish { id: root_token, ..Wish::root() };
     let root = tokens.mint(wish, entropy, now)?;
     let mut of_tokens = root.writes.iter().chain([&salt]);
     of_tokens.try_for_each(|write| view.seal(write, batch)).map_err(fault::barrier)?;

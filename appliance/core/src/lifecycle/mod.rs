@@ -11,7 +11,8 @@
 //! root key) and the cluster's name. Init writes them and everything else in one batch that demands their absence.
 //! If any of the three is there, the appliance counts as initialised: a damaged store is never initialised over.
 
-mod init;
+pub(crate) mod init;
+pub(crate) mod slots;
 mod unseal;
 
 use std::fmt;
@@ -133,6 +134,8 @@ pub struct SealFacts {
     pub n: usize,
     /// Whether devices open the first slot, and people, if any, another one.
     pub recovery: bool,
+    /// Keyslots whose keys have been replaced and still open, until the new ones have.
+    pub replaced: Vec<String>,
 }
 
 impl SealFacts {
@@ -146,7 +149,19 @@ impl SealFacts {
             t: progress.t,
             n: progress.n,
             recovery: !custodians && progress.n > 0,
+            replaced: table.slots().iter().filter_map(|slot| slot.replaced().map(str::to_owned)).collect(),
         })
+    }
+
+    /// For the operator: keys that should have gone.
+    pub fn complaints(&self) -> Vec<String> {
+        let complaint = |name: &String| {
+            format!(
+                "the keys that the keyslot \"{name}\" had before they were replaced still open it, until it has been \
+                 opened once with the new ones"
+            )
+        };
+        self.replaced.iter().map(complaint).collect()
     }
 }
 
@@ -220,13 +235,14 @@ impl Core {
             return;
         }
         active.barrier.seal();
+        active.ceremonies.forget();
         self.switch.notify();
         log::SEAL.info(format_args!("sealed: every key is wiped"));
     }
 }
 
 /// A fault of the seal that the client of init or unseal is told in full: it is an operator, and has to act.
-fn seal_fault(cause: &SealError) -> Refusal {
+pub(crate) fn seal_fault(cause: &SealError) -> Refusal {
     use strongroom_types::error::Kind;
     let kind = match cause {
         SealError::Plan(_) => Kind::BadRequest,

@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_barrier::{Barrier, BarrierError};
-use strongroom_seal::{Opened, Progress, SealError, ShareError, Unsealing, share};
+use strongroom_barrier::Barrier;
+use strongroom_seal::{Opened, Progress, SealError, ShareError, Slot, SlotTable, Unsealing, share};
 use strongroom_store::Snapshot;
 use strongroom_types::error::Kind;
 use strongroom_types::{Refusal, Secret};
 
+use super::slots::{self, Untrusted, trusted};
 use super::{SealFacts, StartError, State, seal_fault, stored_table};
 use crate::active::Active;
 use crate::{Core, Parts, fault, log};
@@ -210,8 +211,9 @@ impl Core {
             ));
         }
         let snapshot = self.parts.store.snapshot().map_err(fault::store)?;
-        let (barrier, facts) =
+        let (barrier, table) =
             self.open_barrier(&opened.root_key, snapshot.as_ref()).map_err(|cause| stay_sealed(cause.0))?;
+        let facts = self.drop_replaced(opened, &barrier, &table, snapshot.as_ref()).await?;
         let active =
             Active::load(&self.parts, barrier.clone(), facts, self.switch.clone(), self.effects.clone())
                 .await;
@@ -231,30 +233,52 @@ impl Core {
         &self,
         root_key: &Secret,
         snapshot: &dyn Snapshot,
-    ) -> Result<(Arc<Barrier>, SealFacts), Untrusted> {
+    ) -> Result<(Arc<Barrier>, SlotTable), Untrusted> {
         let parts = &self.parts;
         let table = stored_table(snapshot).map_err(Untrusted::new)?.map_err(Untrusted::new)?;
         let cluster = table.unverified().cluster();
         let barrier = Barrier::open(cluster, root_key, snapshot, parts.arena.clone(), parts.entropy.clone());
         let barrier = barrier.map_err(Untrusted::new)?;
-        let checked = (|| {
-            let table = verified(table, &barrier)?;
-            if table.generation() != barrier.table_generation() {
-                let (stored, known) = (table.generation(), barrier.table_generation());
-                return Err(Untrusted(format!(
-                    "the keyslot table is of generation {stored} and the keyring knows {known}: an older table was put back. \
-                     Restore the storage"
-                )));
-            }
-            SealFacts::of(&table, parts.entropy.as_ref()).map_err(Untrusted::new)
-        })();
-        match checked {
-            Ok(facts) => Ok((barrier, facts)),
+        match trusted(snapshot, &barrier) {
+            Ok(table) => Ok((barrier, table)),
             Err(cause) => {
                 barrier.seal();
                 Err(cause)
             }
         }
+    }
+
+    /// New shares have opened: what they stand in for opens nothing from here on. Where that cannot be written it waits for
+    /// the next time, and is no reason to stay sealed.
+    async fn drop_replaced(
+        &self,
+        opened: &Opened,
+        barrier: &Arc<Barrier>,
+        table: &SlotTable,
+        snapshot: &dyn Snapshot,
+    ) -> Result<SealFacts, Refusal> {
+        let entropy = self.parts.entropy.as_ref();
+        let is_void = |slot: &&Slot| slot.replaced() == Some(opened.name.as_str());
+        if table.slots().iter().any(|slot| is_void(&slot)) {
+            let slots = table.slots().iter().filter(|slot| !is_void(slot)).cloned().collect();
+            let dropped = async {
+                let change = slots::change(barrier, table, slots, snapshot, entropy, self.parts.clock.now())?;
+                self.parts.store.commit(change.batch).await.map_err(fault::store)?;
+                change.rotation.install();
+                Ok::<_, Refusal>(change.facts)
+            };
+            match dropped.await {
+                Ok(facts) => {
+                    log::info(format_args!("the keys that \"{}\" had before are void now", opened.name));
+                    return Ok(facts);
+                }
+                Err(cause) => {
+                    let why = cause.cause.as_deref().unwrap_or(&cause.message);
+                    log::warn(format_args!("the keys that \"{}\" had before still open: {why}", opened.name));
+                }
+            }
+        }
+        SealFacts::of(table, entropy).map_err(|cause| seal_fault(&cause))
     }
 
     /// From here on requests are answered; not if the state is another than `before` by now.
@@ -265,33 +289,6 @@ impl Core {
         }
         self.switch.notify();
         entered
-    }
-}
-
-/// Why the appliance stays sealed though a keyslot has opened, for the operator.
-struct Untrusted(String);
-
-impl Untrusted {
-    fn new(cause: impl std::fmt::Display) -> Self {
-        Self(cause.to_string())
-    }
-}
-
-fn verified(
-    table: strongroom_seal::StoredTable,
-    barrier: &Barrier,
-) -> Result<strongroom_seal::SlotTable, Untrusted> {
-    let mut failed: Option<BarrierError> = None;
-    let table = table.verify(|bytes| match barrier.table_mac(bytes) {
-        Ok(mac) => mac,
-        Err(cause) => {
-            failed = Some(cause);
-            [0; 32]
-        }
-    });
-    match failed {
-        Some(cause) => Err(Untrusted::new(cause)),
-        None => table.map_err(Untrusted::new),
     }
 }
 

@@ -5,6 +5,7 @@ mod auth;
 mod capabilities;
 mod clock;
 mod cors;
+mod generate_root;
 mod headers;
 mod internal;
 pub mod loggers;
@@ -12,6 +13,7 @@ mod mounts;
 mod password_policies;
 mod policies;
 mod quotas;
+mod rekey;
 pub mod remount;
 pub mod rotate;
 mod seal;
@@ -43,6 +45,8 @@ pub const TABLES: &[Table<Run>] = &[
     loggers::ROUTES,
     quotas::ROUTES,
     rotate::ROUTES,
+    rekey::ROUTES,
+    generate_root::ROUTES,
     tools::ROUTES,
     crate::wrapping::routes::ROUTES,
 ];

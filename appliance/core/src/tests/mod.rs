@@ -3,6 +3,7 @@
 mod audit;
 mod clock;
 mod full_disk;
+mod generate_root;
 mod lifecycle;
 mod lifetimes;
 mod logins;
@@ -11,6 +12,7 @@ mod password_policies;
 mod policies;
 mod quotas;
 mod races;
+mod rekey;
 mod requests;
 mod sealing;
 mod settings;

@@ -8,7 +8,7 @@ use strongroom_types::{Cidr, JsonMap, NoEntropy, Refusal, Secret, Timestamp};
 use zeroize::Zeroizing;
 
 use super::tree::due;
-use super::{LoginRef, TokenRecord, Tokens, batch, name};
+use super::{LoginRef, ROOT, TokenRecord, Tokens, batch, name};
 use crate::fault::damaged;
 
 const PREFIX: &str = "hvs.";
@@ -16,6 +16,9 @@ const RANDOM: usize = 32;
 /// Characters of a checksum.
 pub(super) const CHECK: usize = 8;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// Characters of a random service token.
+pub const TOKEN_LEN: usize = PREFIX.len() + RANDOM + CHECK;
 
 /// What a new token is to be; all checks are done.
 pub struct Wish {
@@ -49,6 +52,29 @@ pub struct Wish {
     pub batch: bool,
     /// The login that makes it.
     pub login: Option<LoginRef>,
+}
+
+impl Wish {
+    /// A token that allows everything, for ever: only init and a threshold of custodians make one.
+    pub fn root() -> Self {
+        Self {
+            id: None,
+            policies: vec![ROOT.to_owned()],
+            path: "auth/token/root".into(),
+            meta: None,
+            display_name: "root".into(),
+            ttl: 0,
+            explicit_max_ttl: 0,
+            period: 0,
+            num_uses: 0,
+            renewable: false,
+            parent: None,
+            bound_cidrs: Vec::new(),
+            role: String::new(),
+            batch: false,
+            login: None,
+        }
+    }
 }
 
 /// A token that exists once `writes` are committed.

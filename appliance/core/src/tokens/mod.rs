@@ -50,7 +50,7 @@ use crate::fault::{barrier, damaged};
 use crate::mounts::MountTable;
 
 pub use create::least;
-pub use mint::{Wish, base62};
+pub use mint::{TOKEN_LEN, Wish, base62};
 pub use renew::capped;
 pub use spend::UseLocks;
 
