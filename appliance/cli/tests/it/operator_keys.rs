@@ -86,6 +86,61 @@ fn a_key_goes_only_where_its_custodian_says() {
     assert_eq!((outcome.code, server.last().body), (0, json!({ "key": "a2V6", "nonce": "n2" })));
 }
 
+const CUSTODIANS: Script = &[
+    ("GET /v1/sys/generate-root-token/attempt", 403, r#"{"errors":["permission denied"]}"#),
+    ("GET /v1/sys/generate-root/attempt", 200, r#"{"nonce":"","started":false,"required":2,"otp_length":4}"#),
+    (
+        "PUT /v1/sys/generate-root/attempt",
+        200,
+        r#"{"nonce":"g1","started":true,"progress":1,"required":2,"otp":"WXYZ"}"#,
+    ),
+    ("DELETE /v1/sys/generate-root/attempt", 204, ""),
+];
+
+#[test]
+fn a_custodian_without_a_token_begins_and_gives_up_with_a_key() {
+    let server = Server::new(CUSTODIANS);
+    let begun = Caller::of(&server).run("operator generate-root -init a2V5");
+    assert!(begun.code == 0 && begun.stdout.contains("WXYZ"), "{}{}", begun.stdout, begun.stderr);
+    assert_eq!(server.last().body, json!({ "key": "a2V5" }));
+    let given_up = Caller::of(&server).stdin("a2V6\n").run("operator generate-root -cancel -nonce=g1 -");
+    assert_eq!(given_up.code, 0, "{}", given_up.stderr);
+    assert_eq!(server.last().body, json!({ "key": "a2V6", "nonce": "g1" }));
+}
+
+const FIRST: Script = &[(
+    "PUT /v1/sys/rotate/recovery/init",
+    200,
+    r#"{"request_id":"","data":{"nonce":"n1","complete":true,"keys":["6161"],"keys_base64":["YWE="],
+        "verification_required":true,"verification_nonce":"v1"}}"#,
+)];
+
+#[test]
+fn the_first_recovery_keys_are_shown_at_once() {
+    let server = Server::new(FIRST);
+    let made = Caller::of(&server).run("operator rotate-keys -target=recovery -init -n 1 -t 1");
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    assert!(made.stdout.starts_with("Key 1: YWE="), "{}", made.stdout);
+    assert!(
+        made.stdout.contains("operator rotate-keys -target=recovery -verify -nonce=v1"),
+        "{}",
+        made.stdout
+    );
+}
+
+const ALONE: Script = &[(
+    "PUT /v1/sys/step-down",
+    200,
+    r#"{"request_id":"","data":null,"warnings":["there is no other node"]}"#,
+)];
+
+#[test]
+fn who_steps_down_from_nothing_is_told() {
+    let server = Server::new(ALONE);
+    let said = Caller::of(&server).run("operator step-down");
+    assert_eq!((said.code, said.stdout.as_str()), (0, "there is no other node\n"));
+}
+
 const ROOT: Script = &[
     ("GET /v1/sys/generate-root-token/attempt", 404, r#"{"errors":["unsupported path"]}"#),
     (

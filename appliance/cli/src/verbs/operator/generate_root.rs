@@ -6,7 +6,7 @@ use rustls::crypto::aws_lc_rs;
 use serde_json::{Map, Value, json};
 
 use super::super::status;
-use super::keys_typed::key;
+use super::keys_typed::{given, key};
 use crate::args::{Flag, Kind};
 use crate::client::{Ask, Client, ClientError};
 use crate::input;
@@ -15,8 +15,8 @@ use crate::verb::{Call, Failure};
 
 /// The flags.
 pub const FLAGS: &[Flag] = &[
-    Flag { names: &["init"], kind: Kind::Bool, about: "Begin" },
-    Flag { names: &["cancel"], kind: Kind::Bool, about: "Give up" },
+    Flag { names: &["init"], kind: Kind::Bool, about: "Begin: with a token that may, or with a key" },
+    Flag { names: &["cancel"], kind: Kind::Bool, about: "Give up: with a token that may, or with a key" },
     Flag { names: &["status"], kind: Kind::Bool, about: "Tell how far it is" },
     Flag {
         names: &["generate-otp"],
@@ -33,7 +33,7 @@ pub const FLAGS: &[Flag] = &[
     Flag { names: &["nonce"], kind: Kind::Text, about: "Which attempt a key is for" },
 ];
 
-/// Where the API has it: for those who may by their token; and as Vault had it.
+/// Where the API has it: for those who may by their token; and for custodians, with a key in its place.
 const BASES: [&str; 2] = ["sys/generate-root-token", "sys/generate-root"];
 const STATUS: &str = "Error reading root generation status";
 /// How long a token is where the server does not say.
@@ -65,25 +65,37 @@ pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
         return print(call, &now);
     }
     if on("cancel") {
-        client
-            .ask(&Ask::delete(&attempt))
-            .map_err(|cause| Failure::during("Error canceling root token generation", &cause))?;
+        let body = own_key(call, &["nonce"])?;
+        let has_body = !body.is_empty();
+        let body = Value::Object(body);
+        let ask = Ask { body: has_body.then_some(&body), ..Ask::delete(&attempt) };
+        let cancelled = client.ask(&ask);
+        input::wipe(body);
+        cancelled.map_err(|cause| Failure::during("Error canceling root token generation", &cause))?;
         call.io.say("Success! Root token generation canceled (if it was started)");
         return Ok(0);
     }
     if on("init") {
-        let mut body = Map::new();
-        if let Some(otp) = call.flags.text("otp") {
-            body.insert("otp".into(), otp.into());
-        }
+        let mut body = own_key(call, &["otp"])?;
         if let Some(key) = super::init::files(call, "pgp-key")?.into_iter().next() {
             body.insert("pgp_key".into(), key.into());
         }
         let body = Value::Object(body);
-        let begun = object(&client, "Error initializing root generation", &Ask::put(&attempt, &body))?;
-        return print(call, &begun);
+        let begun = object(&client, "Error initializing root generation", &Ask::put(&attempt, &body));
+        input::wipe(body);
+        return print(call, &begun?);
     }
     offer(call, &client, base, &now)
+}
+
+/// A custodian's own key, for the server's `key`, and what these flags say.
+fn own_key(call: &mut Call<'_>, flags: &[&str]) -> Result<Map<String, Value>, Failure> {
+    let mut body = Map::new();
+    for flag in flags {
+        body.extend(call.flags.text(flag).map(|text| ((*flag).to_owned(), text.into())));
+    }
+    body.extend(given(call)?.map(|key| ("key".to_owned(), key.into())));
+    Ok(body)
 }
 
 /// The JSON of an answer, with an envelope or without.
@@ -96,7 +108,7 @@ fn object(client: &Client, what: &str, ask: &Ask<'_>) -> Result<Value, Failure> 
     }
 }
 
-/// The first of [`BASES`] that this server knows, and how far it is there.
+/// The first of [`BASES`] that this server has for this caller, and how far it is there.
 fn base(client: &Client) -> Result<(&'static str, Value), Failure> {
     let mut last = Failure::remote(STATUS);
     for base in BASES {
@@ -107,8 +119,7 @@ fn base(client: &Client) -> Result<(&'static str, Value), Failure> {
                 return Ok((base, data.unwrap_or(body)));
             }
             Err(cause) => {
-                let is_unknown =
-                    matches!(&cause, ClientError::Refused(refused) if matches!(refused.status, 404 | 405));
+                let is_unknown = matches!(&cause, ClientError::Refused(refused) if matches!(refused.status, 403 | 404 | 405));
                 last = Failure::during(STATUS, &cause);
                 if !is_unknown {
                     break;

@@ -47,8 +47,14 @@ pub fn rotate(call: &mut Call<'_>) -> Result<u8, Failure> {
 
 pub fn step_down(call: &mut Call<'_>) -> Result<u8, Failure> {
     let ask = Ask { method: "PUT", path: "sys/step-down", ..Ask::default() };
-    call.client()?.ask(&ask).map_err(|cause| of_cluster("Error stepping down", &cause))?;
-    call.io.say("Success! Stepped down");
+    let what = "Error stepping down";
+    let answer = call.client()?.ask(&ask).map_err(|cause| of_cluster(what, &cause))?;
+    let said = Secret::of(&answer).map_err(|cause| Failure::during(what, &cause))?.map(|said| said.warnings);
+    match said.as_ref().and_then(Value::as_array).filter(|warnings| !warnings.is_empty()) {
+        // It has stepped down from nothing.
+        Some(warnings) => call.io.say(&warnings.iter().map(plain).collect::<Vec<_>>().join("\n")),
+        None => call.io.say("Success! Stepped down"),
+    }
     Ok(0)
 }
 

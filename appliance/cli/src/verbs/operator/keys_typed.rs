@@ -2,6 +2,22 @@
 
 use crate::verb::{Call, Failure};
 
+/// A key that is given with the command, for what needs none where a token may.
+pub fn given(call: &mut Call<'_>) -> Result<Option<String>, Failure> {
+    let given = call.arguments.first_mut().map(std::mem::take);
+    match given.as_deref().map(str::trim) {
+        None | Some("") => Ok(None),
+        Some("-") => piped(call).map(Some),
+        Some(key) => Ok(Some(key.to_owned())),
+    }
+}
+
+fn piped(call: &mut Call<'_>) -> Result<String, Failure> {
+    let text = call.io.read_stdin().map_err(|e| Failure::local(format!("Failed to read stdin: {e}")))?;
+    let text = std::str::from_utf8(&text).map_err(|_| Failure::local("the key is not text"))?;
+    Ok(text.trim().to_owned())
+}
+
 /// The key and the nonce that it is for. Who types the key is told the nonce of the attempt; who gives it otherwise
 /// must name it, so that no key is offered to an attempt that somebody else has begun.
 pub fn key(call: &mut Call<'_>, nonce: &str, what: &str) -> Result<(String, String), Failure> {
@@ -10,12 +26,7 @@ pub fn key(call: &mut Call<'_>, nonce: &str, what: &str) -> Result<(String, Stri
     let missing =
         || Failure::local("a nonce is needed with the key: -nonce=NONCE, as -init and -status print it");
     match given.as_deref().map(str::trim) {
-        Some("-") => {
-            let text =
-                call.io.read_stdin().map_err(|e| Failure::local(format!("Failed to read stdin: {e}")))?;
-            let text = std::str::from_utf8(&text).map_err(|_| Failure::local("the key is not text"))?;
-            Ok((text.trim().to_owned(), named.ok_or_else(missing)?))
-        }
+        Some("-") => Ok((piped(call)?, named.ok_or_else(missing)?)),
         Some(key) if !key.is_empty() => Ok((key.to_owned(), named.ok_or_else(missing)?)),
         _ => {
             if call.flags.on("non-interactive") {

@@ -52,6 +52,8 @@ pub const SHARES: &[Flag] = &[
 
 /// Where the API has it.
 struct Place {
+    /// What is called here, with its target.
+    verb: &'static str,
     /// For everything but a backup.
     base: String,
     backup: String,
@@ -61,17 +63,22 @@ struct Place {
 pub fn rekey(call: &mut Call<'_>) -> Result<u8, Failure> {
     run(call, |target| match target {
         "recovery" => {
-            Place { base: "sys/rekey-recovery-key".into(), backup: "sys/rekey/recovery-key-backup".into() }
+            let verb = "rekey -target=recovery";
+            let backup = "sys/rekey/recovery-key-backup".into();
+            Place { verb, base: "sys/rekey-recovery-key".into(), backup }
         }
-        _ => Place { base: "sys/rekey".into(), backup: "sys/rekey/backup".into() },
+        _ => Place { verb: "rekey", base: "sys/rekey".into(), backup: "sys/rekey/backup".into() },
     })
 }
 
 /// The same for those who may, by their token.
 pub fn rotate_keys(call: &mut Call<'_>) -> Result<u8, Failure> {
     run(call, |target| {
-        let base = format!("sys/rotate/{}", if target == "recovery" { "recovery" } else { "root" });
-        Place { backup: format!("{base}/backup"), base }
+        let (verb, base) = match target {
+            "recovery" => ("rotate-keys -target=recovery", "sys/rotate/recovery"),
+            _ => ("rotate-keys", "sys/rotate/root"),
+        };
+        Place { verb, backup: format!("{base}/backup"), base: base.into() }
     })
 }
 
@@ -118,11 +125,15 @@ fn init(call: &mut Call<'_>, place: &Place) -> Result<u8, Failure> {
     }
     let begun =
         Secret::must(&client, "Error initializing rekey", &Ask::put(&format!("{}/init", place.base), &body))?;
+    if begun.get("keys").is_some() {
+        // Nobody held a key before: these are the first.
+        return handed_out(call, place, &begun.data, false);
+    }
     if pgp_keys.is_empty() && call.format == Format::Table {
         call.io.error(
-            "WARNING! The new keys are shown once, when the last of the old ones has been given. If they are lost then, \
-             so is the data: with -pgp-keys and -backup the server keeps them, encrypted, and with -verify the old keys \
-             stay until the new ones have been given once.\n",
+            "WARNING! The new keys are shown once, when the last of the old ones has been given. Without -verify they count \
+             at once, and the old ones open until the new ones have, once. With -verify the new keys are given back before \
+             they count, and the old ones are void from then on.\n",
         );
     }
     print(call, &begun.data)
@@ -131,7 +142,12 @@ fn init(call: &mut Call<'_>, place: &Place) -> Result<u8, Failure> {
 fn cancel(call: &mut Call<'_>, place: &Place) -> Result<u8, Failure> {
     let which = if call.flags.on("verify") { "verify" } else { "init" };
     let path = format!("{}/{which}", place.base);
-    Secret::ask(&call.client()?, "Error canceling rekey", &Ask::delete(&path))?;
+    let body = call.flags.text("nonce").map(|nonce| json!({ "nonce": nonce }));
+    Secret::ask(
+        &call.client()?,
+        "Error canceling rekey",
+        &Ask { body: body.as_ref(), ..Ask::delete(&path) },
+    )?;
     call.io.say("Success! Canceled rekeying (if it was started)");
     Ok(0)
 }
@@ -165,15 +181,18 @@ fn offer(call: &mut Call<'_>, place: &Place) -> Result<u8, Failure> {
         let now = status(&client, place, verify, false)?;
         return print(call, &now);
     }
-    if call.format != Format::Table {
-        show::document(call.io, call.format, &answer)?;
-        return Ok(0);
+    handed_out(call, place, &answer, verify)
+}
+
+fn handed_out(call: &mut Call<'_>, place: &Place, answer: &Value, verify: bool) -> Result<u8, Failure> {
+    match call.format {
+        Format::Table => call.io.say(&finished(place, answer, verify)),
+        format => show::document(call.io, format, answer)?,
     }
-    call.io.say(&finished(&answer, verify));
     Ok(0)
 }
 
-fn finished(answer: &Value, verify: bool) -> String {
+fn finished(place: &Place, answer: &Value, verify: bool) -> String {
     if verify {
         return "Success! The new keys have proved themselves and are in force: the old ones open nothing any more.".into();
     }
@@ -190,12 +209,13 @@ fn finished(answer: &Value, verify: bool) -> String {
     let needs_proof = answer.get("verification_required").and_then(Value::as_bool).unwrap_or(false);
     lines.push(match needs_proof {
         true => format!(
-            "\nThe new keys are not yet in force: give each of them with\nstrongroom operator rekey -verify \
-             -nonce={}",
+            "\nThe new keys are not yet in force. Hand each of them to a custodian of its own, and let as many of them as \
+             are needed give theirs with\nstrongroom operator {} -verify -nonce={}",
+            place.verb,
             answer.get("verification_nonce").map(plain).unwrap_or_default()
         ),
-        false => "\nThe new keys are in force, and the old ones open nothing any more. Hand each new key to a custodian \
-                  of its own."
+        false => "\nThe new keys are in force. Hand each of them to a custodian of its own. The old ones open until the \
+                  new ones have, once: that is the next unseal."
             .into(),
     });
     lines.join("\n")
