@@ -21,6 +21,7 @@ mod faults;
 mod first_secret;
 mod fuzz;
 mod golden;
+mod keys_of_people;
 mod once;
 mod run_twice;
 mod scan;

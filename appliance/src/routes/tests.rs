@@ -8,6 +8,7 @@ use super::*;
 const OPEN: &[&str] = &[
     "/auth/{approle}/login",
     "/auth/{userpass}/login/{username}",
+    "/sys/generate-root/attempt",
     "/sys/health",
     "/sys/init",
     "/sys/internal/specs/openapi",

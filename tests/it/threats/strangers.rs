@@ -6,8 +6,9 @@ use strongroom_tests::process::{DEV_ROOT, DevServer, Plain, errors};
 
 use super::{ALL, ask, holding, raw};
 
-/// All that is answered to nobody: the most there may be is 9.
+/// All that is answered to nobody: with the logins at most 12.
 const OPEN: &[&str] = &[
+    "/sys/generate-root/attempt",
     "/sys/health",
     "/sys/init",
     "/sys/internal/specs/openapi",
@@ -248,9 +249,15 @@ async fn cve_2025_4656_and_2026_5807_nobody_starts_or_cancels_a_ceremony() {
         "sys/rekey/init",
         "sys/rekey/verify",
         "sys/rekey-recovery-key/init",
-        "sys/generate-root/attempt",
+        "sys/rekey-recovery-key/verify",
+        "sys/generate-root-token/attempt",
+        "sys/generate-root/update",
         "sys/generate-recovery-token/attempt",
+        "sys/decode-token",
+        "sys/rotate/root",
         "sys/rotate/root/init",
+        "sys/rotate/root/verify",
+        "sys/rotate/recovery/init",
         "sys/step-down",
         "sys/seal",
     ] {
@@ -259,6 +266,22 @@ async fn cve_2025_4656_and_2026_5807_nobody_starts_or_cancels_a_ceremony() {
             assert_eq!(status, 403, "{method} {path}: {whole}");
         }
     }
+    // The one that takes a share in place of a token takes nothing else, and nothing comes of a flood.
+    let path = "/v1/sys/generate-root/attempt";
+    for body in
+        ["{}", "", r#"{"key": "AAAA"}"#, r#"{"otp": "x"}"#, r#"{"key": 1, "otp": []}"#, r#"{"nonce": ""}"#]
+    {
+        for method in ["PUT", "POST", "DELETE"] {
+            for token in ["", "made-up"] {
+                let (status, whole) = ask(server.address, method, path, token, "", body).await;
+                assert!(status == 403 || status == 400, "{method} {body}: {whole}");
+            }
+        }
+    }
+    let (status, whole) = ask(server.address, "PUT", path, "", "", "{}").await;
+    assert_eq!(status, 403, "{whole}");
+    let (status, whole) = ask(server.address, "GET", path, "", "", "").await;
+    assert!(status == 200 && whole.contains("\"started\":false"), "{whole}");
 }
 
 /// What other servers had flaws in and this one does not have at all: not even root finds it.

@@ -94,6 +94,21 @@ const CUSTODIANS: Script = &[
         200,
         r#"{"nonce":"g1","started":true,"progress":1,"required":2,"otp":"WXYZ"}"#,
     ),
+];
+
+const UNDER_WAY: Script = &[
+    ("GET /v1/sys/generate-root-token/attempt", 403, r#"{"errors":["permission denied"]}"#),
+    (
+        "GET /v1/sys/generate-root/attempt",
+        200,
+        r#"{"nonce":"g1","started":true,"required":2,"otp_length":4}"#,
+    ),
+    ("PUT /v1/sys/generate-root/update", 403, r#"{"errors":["permission denied"]}"#),
+    (
+        "PUT /v1/sys/generate-root/attempt",
+        200,
+        r#"{"nonce":"g1","started":true,"progress":1,"required":2,"complete":false}"#,
+    ),
     ("DELETE /v1/sys/generate-root/attempt", 204, ""),
 ];
 
@@ -103,6 +118,11 @@ fn a_custodian_without_a_token_begins_and_gives_up_with_a_key() {
     let begun = Caller::of(&server).run("operator generate-root -init a2V5");
     assert!(begun.code == 0 && begun.stdout.contains("WXYZ"), "{}{}", begun.stdout, begun.stderr);
     assert_eq!(server.last().body, json!({ "key": "a2V5" }));
+    let server = Server::new(UNDER_WAY);
+    let given = Caller::of(&server).run("operator generate-root -nonce=g1 a2V7");
+    assert!(given.code == 0 && given.stdout.contains("Progress    1/2"), "{}{}", given.stdout, given.stderr);
+    assert_eq!(server.last().line, "PUT /v1/sys/generate-root/attempt");
+    assert_eq!(server.last().body, json!({ "key": "a2V7", "nonce": "g1" }));
     let given_up = Caller::of(&server).stdin("a2V6\n").run("operator generate-root -cancel -nonce=g1 -");
     assert_eq!(given_up.code, 0, "{}", given_up.stderr);
     assert_eq!(server.last().body, json!({ "key": "a2V6", "nonce": "g1" }));

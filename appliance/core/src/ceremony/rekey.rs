@@ -59,19 +59,14 @@ pub struct RekeyWish {
     pub verify: bool,
 }
 
-/// What a share has led to.
-pub enum Update {
-    /// More are needed.
-    More,
-    /// New shares.
-    Made {
-        /// To be handed out, once.
-        shares: Vec<Secret>,
-        /// Of the verification, if there is to be one.
-        verification_nonce: Option<String>,
-        /// What is to be committed, if there is not.
-        change: Option<Change>,
-    },
+/// New shares.
+pub struct HandedOut {
+    /// Once.
+    pub shares: Vec<Secret>,
+    /// Of the verification, if there is to be one.
+    pub verification_nonce: Option<String>,
+    /// What is to be committed, if there is not.
+    pub change: Option<Change>,
 }
 
 impl Whose {
@@ -117,8 +112,14 @@ pub fn required(scene: &Scene<'_>) -> usize {
     scene.active.facts.load().t
 }
 
-/// Begins. Where nobody holds a share yet, nobody can be asked: a root token makes the first ones, to be read back.
-pub async fn start(scene: &Scene<'_>, whose: Whose, wish: &RekeyWish, what: &str) -> Result<Update, Refusal> {
+/// Begins. Where nobody holds a share yet, nobody can be asked: a root token makes the first ones, to be read back. `None` waits
+/// for shares.
+pub async fn start(
+    scene: &Scene<'_>,
+    whose: Whose,
+    wish: &RekeyWish,
+    what: &str,
+) -> Result<Option<HandedOut>, Refusal> {
     let numbers = people(wish.shares, wish.threshold, &format!("{what} seal"))?;
     let table = table(scene)?;
     let theirs = whose.find(&table)?;
@@ -142,20 +143,20 @@ pub async fn start(scene: &Scene<'_>, whose: Whose, wish: &RekeyWish, what: &str
         }
     }
     if !are_first {
-        return Ok(Update::More);
+        return Ok(None);
     }
     let made = make(scene, whose, &table, numbers).await?;
     hand_out(scene, whose, &table, made)
 }
 
-/// Takes a share of those of now. With the last one the new ones are made; the devices of the slot, if it has some, are
+/// Takes a share of those of now; `None` waits for more. With the last one the new ones are made; the devices of the slot, if it has some, are
 /// asked to wrap theirs.
 pub async fn update(
     scene: &Scene<'_>,
     whose: Whose,
     (key, nonce): (&str, &str),
     what: &str,
-) -> Result<Update, Refusal> {
+) -> Result<Option<HandedOut>, Refusal> {
     let (by, numbers, verify) = {
         let mut held = scene.active.ceremonies.at(scene.now);
         let rekey = held.rekey(whose).as_mut().ok_or_else(|| none(what))?;
@@ -166,7 +167,7 @@ pub async fn update(
             )));
         }
         match rekey.quorum.offer(scene, key, what)? {
-            None => return Ok(Update::More),
+            None => return Ok(None),
             Some(by) => (by, (rekey.threshold, rekey.count), rekey.verify),
         }
     };
@@ -179,7 +180,7 @@ pub async fn update(
     let (active, entropy) = (scene.active, scene.active.entropy.as_ref());
     let slots = with_new(&table, whose, made.slot, Some(by));
     let change = slots::change(&active.barrier, &table, slots, &*scene.snapshot, entropy, scene.now)?;
-    Ok(Update::Made { shares: made.shares, verification_nonce: None, change: Some(change) })
+    Ok(Some(HandedOut { shares: made.shares, verification_nonce: None, change: Some(change) }))
 }
 
 async fn make(
@@ -200,13 +201,18 @@ async fn make(
 }
 
 /// Hands out shares that are to be read back.
-fn hand_out(scene: &Scene<'_>, whose: Whose, table: &SlotTable, made: NewSlot) -> Result<Update, Refusal> {
+fn hand_out(
+    scene: &Scene<'_>,
+    whose: Whose,
+    table: &SlotTable,
+    made: NewSlot,
+) -> Result<Option<HandedOut>, Refusal> {
     let quorum = readers(scene, table, &made.slot)?;
     let verification_nonce = Some(quorum.nonce.clone());
     if let Some(rekey) = scene.active.ceremonies.at(scene.now).rekey(whose) {
         rekey.made = Some(Made { slot: made.slot, quorum });
     }
-    Ok(Update::Made { shares: made.shares, verification_nonce, change: None })
+    Ok(Some(HandedOut { shares: made.shares, verification_nonce, change: None }))
 }
 
 /// Those who read back the shares of `slot`.

@@ -1,8 +1,12 @@
 //! `sys/generate-root`, its newer name `sys/generate-root-token`, and `sys/decode-token`: a new root token by a threshold of
 //! custodians.
 //!
-//! It is there for the day on which nobody has a token any more, so the older name needs none: in its place counts one
-//! right share (`key`), which nobody can make up. Whoever has neither may see how far it is, and nothing else.
+//! It is there for the day on which nobody has a token any more. So one path needs none: at `sys/generate-root/attempt`
+//! counts one right share (`key`) in its place, which nobody can make up. It begins and gives up there, and with the nonce it
+//! is given there, too, as others give it at `update`. Whoever has neither may see how far it is, and nothing else.
+//!
+//! The rest needs a token: each path without one is one more that strangers reach, and the command line takes the pad off by
+//! itself.
 
 use data_encoding::{BASE64, BASE64_NOPAD};
 use serde_json::{Value, json};
@@ -24,9 +28,10 @@ const NONCE: Field<String> = Field::new("nonce", "Which attempt is meant.");
 const ENCODED: Field<String> = Field::new("encoded_token", "What the last share was answered with.");
 const PAD: Field<String> = Field::new("otp", "The one-time pad of the attempt.");
 
-const START: &[FieldSpec] = &[OTP.spec(), PGP_KEY.spec(), KEY.spec()];
-const SHARE: &[FieldSpec] = &[KEY.spec(), NONCE.spec()];
-const DECODE: &[FieldSpec] = &[ENCODED.spec(), PAD.spec()];
+const START: &[FieldSpec] = &[OTP.spec(), PGP_KEY.spec(), KEY.spec(), NONCE.spec()];
+const CANCEL: &[FieldSpec] = &[KEY.spec(), NONCE.spec()];
+const SHARE: &[FieldSpec] = &[KEY.required().spec(), NONCE.required().spec()];
+const DECODE: &[FieldSpec] = &[ENCODED.required().spec(), PAD.required().spec()];
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[
@@ -48,20 +53,20 @@ pub const ROUTES: &[Route<Run>] = &[
         path: "generate-root/attempt",
         help: "The same for those who have a token with sudo, or one right share.",
         unauthenticated: true,
+        instead: "a token with sudo, or a share; how far it is needs neither",
         endpoints: ATTEMPT,
         ..Route::BASE
     },
     Route {
         path: "generate-root/update",
         help: "The shares of those who decide.",
-        unauthenticated: true,
+        sudo: true,
         endpoints: UPDATE,
         ..Route::BASE
     },
     Route {
         path: "decode-token",
         help: "Takes the one-time pad off a new root token.",
-        unauthenticated: true,
         endpoints: &[write("Decode.", DECODE, Run::Free(decode))],
         ..Route::BASE
     },
@@ -75,11 +80,11 @@ const ATTEMPT: &[Endpoint<Run>] = &[
         body: Body::None,
         run: Run::Free(|scene| status(scene, "")),
     },
-    write("Begin.", START, Run::Alone(start)),
+    write("Begin; or, with a nonce, give a share.", START, Run::Alone(start)),
     Endpoint {
         operation: Operation::Delete,
         summary: "Give up.",
-        fields: SHARE,
+        fields: CANCEL,
         body: Body::Json,
         run: Run::Alone(cancel),
     },
@@ -136,6 +141,10 @@ fn may_by_token(scene: &Scene<'_>) -> bool {
 }
 
 fn start(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    if text(scene, &NONCE).is_some() {
+        // Nobody can make up a share: no more is asked.
+        return update(scene);
+    }
     let share = share(scene);
     may(scene, share.as_ref())?;
     refuse_pgp("pgp_key", text(scene, &PGP_KEY).is_some())?;

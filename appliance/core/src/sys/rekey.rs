@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
 use strongroom_types::{BoxFuture, JsonMap, Operation, Refusal, Reply, Secret};
 
-use crate::ceremony::rekey::{self, RekeyWish, Update, Whose};
+use crate::ceremony::rekey::{self, HandedOut, RekeyWish, Whose};
 use crate::ceremony::{End, refuse_pgp, table};
 use crate::lifecycle::slots::{self, Change};
 use crate::perform::{After, Run, Scene, SystemHandler, Work};
@@ -25,7 +25,7 @@ const KEY: Field<String> = Field::new("key", "One share, in hexadecimal or base6
 const NONCE: Field<String> = Field::new("nonce", "Which attempt is meant.");
 
 const START: &[FieldSpec] = &[SHARES.spec(), THRESHOLD.spec(), VERIFY.spec(), PGP_KEYS.spec(), BACKUP.spec()];
-const SHARE: &[FieldSpec] = &[KEY.spec(), NONCE.spec()];
+const SHARE: &[FieldSpec] = &[KEY.required().spec(), NONCE.required().spec()];
 const CANCEL: &[FieldSpec] = &[NONCE.spec()];
 
 /// The routes of this file.
@@ -190,8 +190,8 @@ fn update<'a>(scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Work, Refusal>> {
 }
 
 /// The new shares, or how far it is.
-fn outcome(scene: &Scene<'_>, family: &Family, update: Update) -> Result<Work, Refusal> {
-    let Update::Made { shares, verification_nonce, change } = update else { return status(scene, family) };
+fn outcome(scene: &Scene<'_>, family: &Family, made: Option<HandedOut>) -> Result<Work, Refusal> {
+    let Some(HandedOut { shares, verification_nonce, change }) = made else { return status(scene, family) };
     let end = end(scene, family);
     let mut body = handed_out(&shares);
     if let Some(End::Rekey(_, nonce)) = &end {

@@ -10,8 +10,9 @@ use crate::testing::{Rig, Wish, ask, hsm, request};
 
 const OLDER: &str = "sys/generate-root";
 
+/// As a custodian who has no token.
 async fn give(rig: &Rig, key: &str, nonce: &Value) -> crate::testing::Answer {
-    rig.put("sys/generate-root/update", "", json!({"key": key, "nonce": nonce})).await
+    rig.put("sys/generate-root/attempt", "", json!({"key": key, "nonce": nonce})).await
 }
 
 fn decoded(encoded: &Value, otp: &str) -> String {
@@ -40,7 +41,8 @@ async fn a_threshold_of_custodians_gets_a_root_token_when_nobody_has_one() {
     assert!(token.starts_with("hvs."));
     let own = rig.get("auth/token/lookup-self", &token).await.unwrap()["data"].clone();
     assert_eq!((&own["policies"], &own["ttl"], &own["orphan"]), (&json!(["root"]), &json!(0), &json!(true)));
-    let opened = rig.put("sys/decode-token", "", json!({"encoded_token": done["encoded_token"], "otp": otp}));
+    let opened =
+        rig.put("sys/decode-token", &token, json!({"encoded_token": done["encoded_token"], "otp": otp}));
     assert_eq!(opened.await.unwrap()["data"]["token"], token);
     assert_eq!(rig.get("sys/generate-root/attempt", "").await.unwrap()["started"], false);
     assert!(give(&rig, &rig.keys[1], &begun["nonce"]).await.unwrap_err().1.contains("no root generation"));
@@ -95,7 +97,11 @@ async fn cve_2025_52894_a_stranger_neither_begins_nor_cancels_nor_spoils() {
         let cancel = request(Operation::Delete, &at, "", Some(json!({"key": key, "nonce": begun["nonce"]})));
         assert_eq!(ask(&rig.core, cancel).await.unwrap_err().0, Kind::Denied);
         assert_eq!(rig.delete(&at, &weak).await.unwrap_err().0, Kind::Denied);
-        assert!(rig.put(&update, "", json!({"key": key, "nonce": begun["nonce"]})).await.is_err());
+        assert!(give(&rig, key, &begun["nonce"]).await.is_err());
+        for token in ["", &weak] {
+            let share = json!({"key": rig.keys[2], "nonce": begun["nonce"]});
+            assert_eq!(rig.put(&update, token, share).await.unwrap_err().0, Kind::Denied);
+        }
     }
     let twice = give(&rig, &rig.keys[0], &begun["nonce"]).await.unwrap_err();
     assert!(twice.1.contains("already been provided"), "{twice:?}");
@@ -149,7 +155,7 @@ async fn what_makes_no_sense_is_refused() {
         json!({"encoded_token": "***", "otp": "x"}),
         json!({"encoded_token": "AAAA", "otp": "x"}),
     ] {
-        assert_eq!(rig.put("sys/decode-token", "", body).await.unwrap_err().0, Kind::BadRequest);
+        assert_eq!(rig.put("sys/decode-token", &rig.root, body).await.unwrap_err().0, Kind::BadRequest);
     }
 }
 
@@ -176,7 +182,7 @@ async fn the_log_has_neither_shares_nor_pads_nor_tokens() {
     let done = give(&rig, &rig.keys[1], &begun["nonce"]).await.unwrap();
     let token = decoded(&done["encoded_token"], begun["otp"].as_str().unwrap());
     let log = rig.sink.lines().join("\n");
-    assert!(log.contains("sys/generate-root/update"));
+    assert!(log.contains("sys/generate-root/attempt"));
     for secret in [
         &rig.keys[0],
         &rig.keys[1],

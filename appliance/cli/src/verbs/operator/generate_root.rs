@@ -102,9 +102,14 @@ fn own_key(call: &mut Call<'_>, flags: &[&str]) -> Result<Map<String, Value>, Fa
 fn object(client: &Client, what: &str, ask: &Ask<'_>) -> Result<Value, Failure> {
     let failed = |cause: ClientError| Failure::during(what, &cause);
     let body = client.ask(ask).and_then(|answer| status::object(&answer.body)).map_err(failed)?;
+    Ok(unwrapped(body))
+}
+
+/// What is in the envelope, if there is one.
+fn unwrapped(body: Value) -> Value {
     match body.get("data") {
-        Some(data @ Value::Object(_)) => Ok(data.clone()),
-        _ => Ok(body),
+        Some(data @ Value::Object(_)) => data.clone(),
+        _ => body,
     }
 }
 
@@ -115,11 +120,11 @@ fn base(client: &Client) -> Result<(&'static str, Value), Failure> {
         let path = format!("{base}/attempt");
         match client.ask(&Ask::preliminary(&path)).and_then(|answer| status::object(&answer.body)) {
             Ok(body) => {
-                let data = body.get("data").filter(|data| data.is_object()).cloned();
-                return Ok((base, data.unwrap_or(body)));
+                return Ok((base, unwrapped(body)));
             }
             Err(cause) => {
-                let is_unknown = matches!(&cause, ClientError::Refused(refused) if matches!(refused.status, 403 | 404 | 405));
+                let is_unknown =
+                    matches!(&cause, ClientError::Refused(refused) if matches!(refused.status, 403..=405));
                 last = Failure::during(STATUS, &cause);
                 if !is_unknown {
                     break;
@@ -141,10 +146,14 @@ fn offer(call: &mut Call<'_>, client: &Client, base: &str, now: &Value) -> Resul
     body.insert("key".into(), key.into());
     body.insert("nonce".into(), nonce.into());
     let body = Value::Object(body);
-    let path = format!("{base}/update");
-    let answer = object(client, "Error posting unseal key", &Ask::put(&path, &body));
+    let mut answer = client.ask(&Ask::put(&format!("{base}/update"), &body));
+    if matches!(&answer, Err(ClientError::Refused(refused)) if refused.status == 403) {
+        // Without a token that may, a key is as good where the attempt was begun.
+        answer = client.ask(&Ask::put(&format!("{base}/attempt"), &body));
+    }
     input::wipe(body);
-    print(call, &answer?)
+    let answer = answer.and_then(|answer| status::object(&answer.body));
+    print(call, &unwrapped(answer.map_err(|cause| Failure::during("Error posting unseal key", &cause))?))
 }
 
 fn print(call: &mut Call<'_>, now: &Value) -> Result<u8, Failure> {
