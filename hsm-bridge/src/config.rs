@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use strongroom_device_api::bridge::Serving;
-use strongroom_device_api::bridge::flags::{COMMON, COMMON_HELP, FlagError, Flags, Takes};
+use strongroom_device_api::bridge::flags::{COMMON, COMMON_HELP, FlagError, Flags, Takes, asks_for_help};
 
 use crate::latch::Latch;
 use crate::pin::PinSource;
@@ -80,7 +80,7 @@ Example:
 
 /// Reads the arguments, without the program's name.
 pub(crate) fn read(args: &[String]) -> Result<Command, FlagError> {
-    if args.iter().any(|arg| ["--help", "-h", "help"].contains(&arg.as_str())) {
+    if asks_for_help(args) {
         return Ok(Command::Help);
     }
     if let Some(("clear-latch", rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use strongroom_device_api::bridge::Serving;
-use strongroom_device_api::bridge::flags::{COMMON, COMMON_HELP, FlagError, Flags, Takes};
+use strongroom_device_api::bridge::flags::{COMMON, COMMON_HELP, FlagError, Flags, Takes, asks_for_help};
 use tss_esapi::tcti_ldr::TctiNameConf;
 
 use crate::enrolment::Enrolment;
@@ -64,7 +64,7 @@ Example:
 
 /// Reads the arguments, without the program's name.
 pub(crate) fn read(args: &[String]) -> Result<Command, FlagError> {
-    if args.iter().any(|arg| ["--help", "-h", "help"].contains(&arg.as_str())) {
+    if asks_for_help(args) {
         return Ok(Command::Help);
     }
     let flags = Flags::read(args, &[COMMON, OWN])?;

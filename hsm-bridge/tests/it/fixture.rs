@@ -1,24 +1,20 @@
 //! A SoftHSM token in a temporary folder, and bridges to it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
-use strongroom_device_api::{Client, ClientOptions, DeviceError, DeviceErrorKind, KeyId, PeerRule};
+use strongroom_device_api::{Client, ClientOptions, PeerRule};
 use tempfile::TempDir;
+
+use crate::bridge::Bridge;
 
 pub(crate) const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 pub(crate) const BRIDGE: &str = env!("CARGO_BIN_EXE_hsm-bridge");
 pub(crate) const PIN: &str = "648219";
 pub(crate) const LABEL: &str = "strongroom";
-
-pub(crate) fn key(id: &str) -> KeyId {
-    KeyId::new(id).unwrap()
-}
 
 /// A folder with a token.
 pub(crate) struct Token {
@@ -78,7 +74,7 @@ impl Token {
 
     /// A bridge with the usual arguments, ready.
     pub(crate) fn bridge(&self) -> Bridge {
-        Bridge::start(self.command(&self.args()))
+        Bridge::start(&mut self.command(&self.args()))
     }
 
     /// A client of the bridge.
@@ -87,92 +83,11 @@ impl Token {
     }
 }
 
-/// A running bridge; killed when it is dropped.
-pub(crate) struct Bridge {
-    pub(crate) child: Child,
-    log: Arc<Mutex<String>>,
-}
-
-impl Bridge {
-    /// Starts it and waits until it says that it is ready.
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let sink = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mut log = sink.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let bridge = Self { child, log };
-        bridge.wait_for_line("ready on ");
-        bridge
-    }
-
-    pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    pub(crate) fn wait_for_line(&self, part: &str) {
-        let limit = Instant::now() + Duration::from_secs(60);
-        while !self.log().contains(part) {
-            assert!(Instant::now() < limit, "no line with \"{part}\" in:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// SIGTERM; the exit code.
-    pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        self.kill();
-        if std::thread::panicking() {
-            eprintln!("the bridge said:\n{}", self.log());
-        }
-    }
-}
-
 /// What a bridge says that does not start.
 pub(crate) fn refusal(mut command: Command) -> String {
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
-}
-
-/// Calls until `done` accepts the outcome; bounded.
-pub(crate) async fn until<T, F>(
-    mut call: impl FnMut() -> F,
-    done: impl Fn(&Result<T, DeviceError>) -> bool,
-) -> Result<T, DeviceError>
-where
-    F: Future<Output = Result<T, DeviceError>>,
-{
-    for _ in 0..200 {
-        let outcome = call().await;
-        if done(&outcome) {
-            return outcome;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it has not come to that");
-}
-
-pub(crate) fn is_kind<T>(kind: DeviceErrorKind) -> impl Fn(&Result<T, DeviceError>) -> bool {
-    move |outcome| matches!(outcome, Err(error) if error.kind == kind)
 }
 
 /// The argument after `flag` replaced by `value`.

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use strongroom_device_api::{DeviceErrorKind, KeyDevice};
 
-use crate::fixture::{BRIDGE, Bridge, LABEL, PIN, SOFTHSM, Token, exists, until, with};
+use crate::bridge::{Bridge, until_done};
+use crate::fixture::{BRIDGE, LABEL, PIN, SOFTHSM, Token, exists, with};
 
 const SPIES: [&str; 2] =
     ["/usr/lib/x86_64-linux-gnu/pkcs11-spy.so", "/usr/lib/aarch64-linux-gnu/pkcs11-spy.so"];
@@ -18,7 +19,7 @@ fn spied(token: &Token) -> Bridge {
     };
     let mut command = token.command(&with(token.args(), "--module", spy));
     command.env("PKCS11SPY", SOFTHSM).env("PKCS11SPY_OUTPUT", token.path("spy.log"));
-    Bridge::start(command)
+    Bridge::start(&mut command)
 }
 
 fn logins(token: &Token) -> usize {
@@ -63,7 +64,7 @@ async fn a_wrong_pin_is_tried_once_until_the_operator_or_its_source_says_otherwi
 
     // A new source is tried by itself.
     token.write_pin(PIN);
-    until(|| async { token.client().health().await }, Result::is_ok).await.unwrap();
+    until_done(|| async { token.client().health().await }).await;
     assert_eq!(logins(&token), 3);
     assert!(!exists(&token.path("latch")));
     assert!(bridge.log().contains("a wrong PIN was tried before"), "{}", bridge.log());
@@ -103,7 +104,7 @@ async fn a_login_that_was_cut_off_before_the_token_saw_it_is_tried_again() {
 async fn without_a_latch_nothing_logs_in() {
     let token = Token::new();
     let spy = with(token.args(), "--latch", token.path("missing/latch").to_str().unwrap());
-    let mut bridge = Bridge::start(token.command(&spy));
+    let mut bridge = Bridge::start(&mut token.command(&spy));
     let error = token.client().health().await.unwrap_err();
     assert_eq!(error.kind, DeviceErrorKind::Login);
     assert!(error.message.contains("--latch"), "{error}");

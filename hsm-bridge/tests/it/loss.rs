@@ -1,14 +1,11 @@
 //! The token goes and comes back; the bridge dies and is started again.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-
 use strongroom_device_api::{DeviceErrorKind, KeyDevice};
 use strongroom_types::Secret;
 
-use crate::fixture::{Token, is_kind, key, until};
+use crate::bridge::{fails, key, killing_fails_no_call, until_done};
+use crate::fixture::Token;
 
 #[tokio::test]
 async fn a_token_that_goes_and_comes_back_is_used_again() {
@@ -24,13 +21,11 @@ async fn a_token_that_goes_and_comes_back_is_used_again() {
         let error = client.unwrap(&key("root"), b"", &wrapped).await.err().unwrap();
         assert_eq!(error.kind, DeviceErrorKind::Gone, "{error}");
         assert!(error.message.contains("no such token"), "{error}");
-        assert!(is_kind(DeviceErrorKind::Gone)(&client.health().await));
-        assert!(is_kind(DeviceErrorKind::Gone)(&client.ensure_key(&key("root")).await));
+        fails(client.health().await, DeviceErrorKind::Gone, "");
+        fails(client.ensure_key(&key("root")).await, DeviceErrorKind::Gone, "");
         fs::remove_dir(token.path("tokens")).unwrap();
         fs::rename(token.path("away"), token.path("tokens")).unwrap();
-        let back = until(|| async { client.unwrap(&key("root"), b"", &wrapped).await }, Result::is_ok)
-            .await
-            .unwrap();
+        let back = until_done(|| async { client.unwrap(&key("root"), b"", &wrapped).await }).await;
         assert!(back == plain);
         client.health().await.unwrap();
     }
@@ -50,7 +45,7 @@ async fn no_second_key_is_made_while_the_token_looks_empty() {
     client.ensure_key(&key("other")).await.unwrap_err();
     fs::remove_dir(token.path("tokens")).unwrap();
     fs::rename(token.path("away"), token.path("tokens")).unwrap();
-    until(|| async { client.ensure_key(&key("other")).await }, Result::is_ok).await.unwrap();
+    until_done(|| async { client.ensure_key(&key("other")).await }).await;
     client.ensure_key(&key("root")).await.unwrap();
     client.unwrap(&key("root"), b"", &wrapped).await.unwrap();
 }
@@ -63,10 +58,10 @@ async fn a_token_that_is_missing_at_the_start_is_found_later() {
     let bridge = token.bridge();
     assert!(bridge.log().contains("no such token"), "{}", bridge.log());
     let client = token.client();
-    assert!(is_kind(DeviceErrorKind::Gone)(&client.identity().await));
+    fails(client.identity().await, DeviceErrorKind::Gone, "");
     fs::remove_dir(token.path("tokens")).unwrap();
     fs::rename(token.path("away"), token.path("tokens")).unwrap();
-    let identity = until(|| client.identity(), Result::is_ok).await.unwrap();
+    let identity = until_done(|| client.identity()).await;
     assert_eq!(identity.kind, "pkcs11");
     assert_eq!(identity.serial.len(), 16);
 }
@@ -74,37 +69,5 @@ async fn a_token_that_is_missing_at_the_start_is_found_later() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_the_bridge_fails_no_call() {
     let token = Token::new();
-    let mut bridge = token.bridge();
-    let client = token.client();
-    client.ensure_key(&key("root")).await.unwrap();
-    let done = Arc::new(AtomicBool::new(false));
-    let calls = Arc::new(AtomicU64::new(0));
-    let callers: Vec<_> = (0..8_u8)
-        .map(|number| {
-            let (client, done, calls) = (Arc::clone(&client), Arc::clone(&done), Arc::clone(&calls));
-            tokio::spawn(async move {
-                let plain = Secret::from(vec![number; 32]);
-                while !done.load(Ordering::SeqCst) {
-                    let wrapped = client.wrap(&key("root"), &[number], &plain).await?;
-                    assert!(client.unwrap(&key("root"), &[number], &wrapped).await? == plain);
-                    client.ensure_key(&key("root")).await?;
-                    calls.fetch_add(1, Ordering::SeqCst);
-                }
-                Ok::<_, strongroom_device_api::DeviceError>(())
-            })
-        })
-        .collect();
-    for _ in 0..5 {
-        let before = calls.load(Ordering::SeqCst);
-        while calls.load(Ordering::SeqCst) < before + 20 {
-            assert!(callers.iter().all(|caller| !caller.is_finished()), "a call has failed");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        bridge.kill();
-        bridge = token.bridge();
-    }
-    done.store(true, Ordering::SeqCst);
-    for caller in callers {
-        caller.await.unwrap().unwrap();
-    }
+    killing_fails_no_call(&token.client(), || token.bridge(), 8, 5, 20).await;
 }

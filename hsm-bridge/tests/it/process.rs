@@ -8,7 +8,8 @@ use std::process::Command;
 
 use strongroom_device_api::{Client, ClientOptions, DeviceErrorKind, KeyDevice, PeerRule};
 
-use crate::fixture::{BRIDGE, Bridge, PIN, Token, exists, refusal, with};
+use crate::bridge::{Bridge, until_done};
+use crate::fixture::{BRIDGE, PIN, Token, exists, refusal, with};
 
 #[test]
 fn a_wrong_flag_is_named() {
@@ -43,7 +44,7 @@ async fn a_pin_file_that_others_can_read_is_not_used() {
     // Nothing was tried, so nothing is latched, and the mended file is used at once.
     assert!(!exists(&token.path("latch")));
     fs::set_permissions(token.path("pin"), fs::Permissions::from_mode(0o600)).unwrap();
-    crate::fixture::until(|| async { token.client().health().await }, Result::is_ok).await.unwrap();
+    until_done(|| async { token.client().health().await }).await;
 }
 
 #[tokio::test]
@@ -56,7 +57,7 @@ async fn the_pin_can_come_by_a_descriptor() {
     drop(write);
     let mut command = token.command(&args);
     command.stdin(read);
-    let mut bridge = Bridge::start(command);
+    let mut bridge = Bridge::start(&mut command);
     token.client().health().await.unwrap();
     assert!(!bridge.log().contains(PIN));
     assert_eq!(bridge.terminate(), Some(0));
@@ -121,7 +122,7 @@ async fn each_end_answers_only_the_user_it_is_told() {
         command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]).arg(token.path("bridge"));
         command.args(token.args().iter().filter(|arg| *arg != "--allow-same-uid")).args(["--peer-uid", peer]);
         command.env("SOFTHSM2_CONF", token.path("softhsm2.conf"));
-        Bridge::start(command)
+        Bridge::start(&mut command)
     };
     let client = |uid| {
         let mut options =

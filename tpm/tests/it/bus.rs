@@ -9,7 +9,8 @@ use std::thread;
 use strongroom_device_api::KeyDevice;
 use strongroom_types::Secret;
 
-use crate::fixture::{BRIDGE, Bridge, Ports, Tpm, key};
+use crate::bridge::{Bridge, key};
+use crate::fixture::{BRIDGE, Ports, Tpm};
 
 type Record = Arc<Mutex<Vec<u8>>>;
 

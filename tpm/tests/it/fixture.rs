@@ -1,21 +1,18 @@
 //! A swtpm in a temporary folder, and bridges to it.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use strongroom_device_api::{Client, ClientOptions, DeviceError, DeviceErrorKind, KeyId, PeerRule};
+use strongroom_device_api::{Client, ClientOptions, PeerRule};
 use tempfile::TempDir;
 
-pub(crate) const BRIDGE: &str = env!("CARGO_BIN_EXE_tpm-bridge");
+use crate::bridge::Bridge;
 
-pub(crate) fn key(id: &str) -> KeyId {
-    KeyId::new(id).unwrap()
-}
+pub(crate) const BRIDGE: &str = env!("CARGO_BIN_EXE_tpm-bridge");
 
 /// Two ports that follow each other, the simulator's and its control's, kept from other tests by a lock: also while
 /// the simulator is off, and from other runs.
@@ -131,84 +128,5 @@ impl Tpm {
 impl Drop for Tpm {
     fn drop(&mut self) {
         self.power_off();
-    }
-}
-
-/// A running bridge; killed when it is dropped.
-pub(crate) struct Bridge {
-    pub(crate) child: Child,
-    log: Arc<Mutex<String>>,
-}
-
-impl Bridge {
-    /// Starts it and waits until it says that it is ready.
-    pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let sink = Arc::clone(&log);
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                let mut log = sink.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let bridge = Self { child, log };
-        let limit = Instant::now() + Duration::from_secs(60);
-        while !bridge.log().contains("ready on ") {
-            assert!(Instant::now() < limit, "not ready:\n{}", bridge.log());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        bridge
-    }
-
-    pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    pub(crate) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// SIGTERM; the exit code.
-    pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        self.kill();
-        if std::thread::panicking() {
-            eprintln!("the bridge said:\n{}", self.log());
-        }
-    }
-}
-
-/// Calls until it is done; bounded.
-pub(crate) async fn until_done<T, F>(mut call: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Result<T, DeviceError>>,
-{
-    for _ in 0..200 {
-        if let Ok(done) = call().await {
-            return done;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("it is not done");
-}
-
-/// The error of `outcome`, which must be of `kind` and contain `part`.
-#[track_caller]
-pub(crate) fn fails<T>(outcome: Result<T, DeviceError>, kind: DeviceErrorKind, part: &str) {
-    match outcome {
-        Err(error) if error.kind == kind && error.message.contains(part) => {}
-        Err(error) => panic!("{:?}: {error}", error.kind),
-        Ok(_) => panic!("it was done"),
     }
 }

@@ -1,14 +1,11 @@
 //! The TPM goes and comes back; the bridge dies and is started again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
-
 use strongroom_device_api::DeviceErrorKind::{Gone, Refused};
 use strongroom_device_api::KeyDevice;
 use strongroom_types::Secret;
 
-use crate::fixture::{Tpm, fails, key, until_done};
+use crate::bridge::{fails, key, killing_fails_no_call, until_done};
+use crate::fixture::Tpm;
 
 #[tokio::test]
 async fn a_tpm_that_goes_and_comes_back_is_used_again() {
@@ -48,35 +45,5 @@ async fn a_tpm_that_is_missing_at_the_start_is_found_later() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_the_bridge_fails_no_call() {
     let tpm = Tpm::new();
-    let mut bridge = tpm.bridge();
-    let client = tpm.client();
-    let done = Arc::new(AtomicBool::new(false));
-    let calls = Arc::new(AtomicU64::new(0));
-    let callers: Vec<_> = (0..4_u8)
-        .map(|number| {
-            let (client, done, calls) = (Arc::clone(&client), Arc::clone(&done), Arc::clone(&calls));
-            tokio::spawn(async move {
-                let plain = Secret::from(vec![number; 32]);
-                while !done.load(Ordering::SeqCst) {
-                    let wrapped = client.wrap(&key("root"), &[number], &plain).await?;
-                    assert!(client.unwrap(&key("root"), &[number], &wrapped).await? == plain);
-                    calls.fetch_add(1, Ordering::SeqCst);
-                }
-                Ok::<_, strongroom_device_api::DeviceError>(())
-            })
-        })
-        .collect();
-    for _ in 0..4 {
-        let before = calls.load(Ordering::SeqCst);
-        while calls.load(Ordering::SeqCst) < before + 8 {
-            assert!(callers.iter().all(|caller| !caller.is_finished()), "a call has failed");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        bridge.kill();
-        bridge = tpm.bridge();
-    }
-    done.store(true, Ordering::SeqCst);
-    for caller in callers {
-        caller.await.unwrap().unwrap();
-    }
+    killing_fails_no_call(&tpm.client(), || tpm.bridge(), 4, 4, 8).await;
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "what a test has to say")]
 #![allow(clippy::disallowed_methods, reason = "the tests start bridges and simulators as processes")]
 
+#[path = "../../../hsm-bridge/device-api/tests/shared/bridge.rs"]
+mod bridge;
 mod bus;
 mod fixture;
 mod loss;

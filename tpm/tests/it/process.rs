@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use strongroom_device_api::DeviceErrorKind::{Gone, Refused};
 use strongroom_device_api::{Client, ClientOptions, KeyDevice, PeerRule};
 
-use crate::fixture::{BRIDGE, Bridge, Tpm, fails};
+use crate::bridge::{Bridge, fails};
+use crate::fixture::{BRIDGE, Tpm};
 
 #[test]
 fn a_wrong_flag_is_named() {

@@ -7,7 +7,8 @@ use strongroom_device_api::DeviceErrorKind::Refused;
 use strongroom_device_api::{KeyDevice, Wrapped, conformance};
 use strongroom_types::Secret;
 
-use crate::fixture::{BRIDGE, Bridge, Tpm, fails, key};
+use crate::bridge::{Bridge, fails, key};
+use crate::fixture::{BRIDGE, Tpm};
 
 #[tokio::test]
 async fn swtpm_behind_the_bridge_conforms() {

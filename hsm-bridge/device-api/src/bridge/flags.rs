@@ -53,6 +53,11 @@ impl std::error::Error for FlagError {}
 #[derive(Debug)]
 pub struct Flags(BTreeMap<&'static str, String>);
 
+/// Whether `args` ask for help.
+pub fn asks_for_help(args: &[String]) -> bool {
+    args.iter().any(|arg| ["--help", "-h", "help"].contains(&arg.as_str()))
+}
+
 impl Flags {
     /// Reads `args`; every one must be in `known`.
     pub fn read(args: &[String], known: &[&[(&'static str, Takes)]]) -> Result<Self, FlagError> {
