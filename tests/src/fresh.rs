@@ -82,12 +82,20 @@ impl Fresh {
     pub async fn open(&self) -> io::Result<Opened> {
         let mut client = self.client("")?;
         let init = json!({"secret_shares": 1, "secret_threshold": 1});
-        let made = client.send("PUT", "sys/init", Some(&init)).await?.body;
+        let made = self.insist(&mut client, "sys/init", &init).await?;
         let text = |at: &str| made.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
         let opened = Opened { root_token: text("/root_token"), unseal_key: text("/keys/0") };
-        client.send("PUT", "sys/unseal", Some(&json!({"key": opened.unseal_key}))).await?;
+        self.insist(&mut client, "sys/unseal", &json!({"key": opened.unseal_key})).await?;
         wait_until_active(&mut client).await?;
         Ok(opened)
+    }
+
+    async fn insist(&self, client: &mut Client, path: &str, body: &Value) -> io::Result<Value> {
+        let answer = client.send("PUT", path, Some(body)).await?;
+        match answer.status {
+            200 => Ok(answer.body),
+            status => Err(io::Error::other(format!("{path}: {status} {}\n{}", answer.body, self.log()))),
+        }
     }
 
     /// A client with `token`.

@@ -61,6 +61,11 @@ async fn hvac_uses_policies_and_userpass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hvac_uses_approle() {
+    hvac("hvac_approle.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hvac_uses_mounts_wrapping_audit_and_rotation() {
     hvac("hvac_system.py").await;
 }
