@@ -13,7 +13,7 @@ use strongroom_tests::process::{DEV_ROOT, PATIENCE, Stopped, free_port};
 use strongroom_tests::{Client, DevServer, binary, repository};
 
 /// Files that must match.
-const WHOLE: &[&str] = &["kv", "logical", "general", "secrets", "policy", "token", "auth", "audit"];
+const WHOLE: &[&str] = &["kv", "logical", "general", "secrets", "policy", "token", "auth", "audit", "lease"];
 
 /// The file that begins with a server of its own, which is not initialised. It must match, too.
 const FRESH: &str = "operator";

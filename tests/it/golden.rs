@@ -19,6 +19,7 @@ const WHOLE: &[&str] = &[
     "kv2",
     "cubbyhole",
     HEADERS,
+    "leases",
     "policy",
     "token",
     "userpass",

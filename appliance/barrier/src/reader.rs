@@ -83,9 +83,21 @@ impl Reader {
     /// All records below `parent`, as the segments that follow it, in no particular order, to `visit`, which may stop
     /// by `false`.
     pub fn walk(&self, parent: &Name, visit: &mut dyn FnMut(&[String]) -> bool) -> Result<(), BarrierError> {
+        self.walk_on(parent, parent, visit)
+    }
+
+    /// The same, but only what a walk has not come to when it visits `after`, the whole name of a record below `parent`
+    /// that may be gone by now.
+    pub fn walk_on(
+        &self,
+        parent: &Name,
+        after: &Name,
+        visit: &mut dyn FnMut(&[String]) -> bool,
+    ) -> Result<(), BarrierError> {
         let cipher = self.keys.name_cipher()?;
-        let parent = cipher.key(key::record_prefix(self.keys.namespace, self.keys.mount), parent)?;
-        let mut from = parent.clone();
+        let prefix = || key::record_prefix(self.keys.namespace, self.keys.mount);
+        let parent = cipher.key(prefix(), parent)?;
+        let mut from = cipher.key(prefix(), after)?;
         // Where each segment of `from` ends, and its text: the next key mostly shares the first ones.
         let (mut ends, mut path) = (Vec::new(), Vec::new());
         while let Some(found) = self.seek_below(&parent, &Bound::Excluded(from.clone()))? {

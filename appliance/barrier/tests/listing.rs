@@ -92,6 +92,13 @@ proptest! {
             }
             let mut walked = Vec::new();
             reader.walk(&parent_name, &mut |path| { walked.push(path.to_vec()); true }).unwrap();
+            // From any record on, and from where one was, the rest of the same walk comes.
+            for (at, rest) in walked.iter().enumerate() {
+                let name = Name::new(parent.iter().chain(rest).cloned()).unwrap();
+                let mut rest = Vec::new();
+                reader.walk_on(&parent_name, &name, &mut |path| { rest.push(path.to_vec()); true }).unwrap();
+                prop_assert_eq!(&rest, &walked[at + 1..]);
+            }
             walked.sort();
             let below: Vec<Vec<String>> = model
                 .keys()

@@ -17,6 +17,7 @@ use crate::clock::Floored;
 use crate::compute::Compute;
 use crate::effects::Effects;
 use crate::fault::{self, damaged};
+use crate::leases::Leases;
 use crate::lifecycle::{ClusterRecord, SealFacts, Switch};
 use crate::mounts::{Kinds, MountTable};
 use crate::outbox::Outbox;
@@ -36,6 +37,8 @@ pub const TOKENS: MountId = MountId(*b"strongroom/token");
 pub const OUTBOX: MountId = MountId(*b"strongroom/outbx");
 /// The view of the entities.
 pub const ENTITIES: MountId = MountId(*b"strongroom/ident");
+/// The view of the leases.
+pub const LEASES: MountId = MountId(*b"strongroom/lease");
 /// The mount of the cubbyholes.
 pub const CUBBYHOLE: MountId = MountId(*b"strongroom/cubby");
 
@@ -65,6 +68,8 @@ pub struct Active {
     pub rules: ArcSwap<ResponseRules>,
     /// Who asks.
     pub tokens: Tokens,
+    /// What engines have given out for a time.
+    pub leases: Leases,
     /// Turns of tokens with limited uses.
     pub use_locks: UseLocks,
     /// The audit log.
@@ -131,6 +136,7 @@ impl Active {
             quotas: Quotas::load(&reader)?,
             rules: ArcSwap::from_pointee(ResponseRules::load(&reader)?),
             tokens,
+            leases: Leases::new(view(LEASES)),
             use_locks: UseLocks::default(),
             audit,
             outbox,
@@ -190,6 +196,7 @@ impl Active {
                     self.clock.enter(era);
                     log::warn(format_args!("the clock was behind and has been accepted as it is"));
                 }
+                After::Leases => self.leases.wake.notify_one(),
                 After::Seal => self.switch.wish_seal(),
             }
         }

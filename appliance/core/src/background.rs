@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::active::Active;
 use crate::lifecycle::State;
-use crate::{Core, log, sweep};
+use crate::{Core, leases, log, sweep};
 
 /// Between two attempts to unseal by devices, at first; doubled up to [`SLOWEST`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -46,7 +46,7 @@ async fn work(core: &Arc<Core>, state: &State) {
         State::Sealed(sealed) if !sealed.by_itself => std::future::pending().await,
         State::Sealed(_) => unseal(core).await,
         State::Active(active) => {
-            tokio::join!(forget(active), sweep::run(active));
+            tokio::join!(forget(active), sweep::run(active), leases::work::run(active));
         }
     }
 }

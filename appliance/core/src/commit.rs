@@ -30,8 +30,8 @@ pub async fn commit(
     bill: &Bill,
     audited: &Audited,
 ) -> Result<Committed, Refusal> {
-    let Outcome { answer, mut writes, sealed, after, snapshot } = outcome;
-    bill.pay(active, &snapshot, &mut writes)?;
+    let Outcome { answer, mut writes, sealed, mut after, held: _held, settle: _, snapshot } = outcome;
+    after.extend(bill.pay(active, &snapshot, &mut writes)?);
     drop(snapshot);
     let frees = sealed.is_empty() && writes.iter().all(|(_, write)| write.frees);
     let changes = !writes.is_empty() || !sealed.is_empty();

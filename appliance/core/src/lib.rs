@@ -16,6 +16,7 @@
 //! | `quotas` | how often a client may ask |
 //! | `rules`, `log` | what answers look like beyond their content; the daemon's own log and its levels |
 //! | `revocation` | the end of tokens, and of what was theirs |
+//! | `leases` | what engines have given out for a time, until it is taken back |
 //! | `background`, `sweep` | what goes on beside the requests |
 //! | `logins`, `compute` | what becomes of a login; places for what computes long |
 //! | `wrapping` | answers that are put by, to be had once |
@@ -37,6 +38,7 @@ mod fault;
 mod finish;
 pub mod form;
 pub mod json;
+mod leases;
 pub mod lifecycle;
 pub mod log;
 mod logins;

@@ -87,7 +87,7 @@ pub fn admitted(
     let wish = Wish {
         id: None,
         policies: policies(&token)?,
-        path: request.head.path.as_str().to_owned(),
+        path: request.stage.path().to_owned(),
         meta: Some(metadata),
         display_name: shown_as(mount, &display_name),
         ttl,

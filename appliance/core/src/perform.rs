@@ -14,6 +14,7 @@ use tokio::sync::{MutexGuard, OwnedMutexGuard, RwLockReadGuard, RwLockWriteGuard
 use crate::active::Active;
 use crate::ceremony::End;
 use crate::clock::Era;
+use crate::leases::{self, Held, Settle};
 use crate::lifecycle::SealFacts;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
@@ -29,20 +30,22 @@ pub enum Run {
     /// Changes the system's own tables: one at a time.
     Alone(SystemHandler),
     /// Changes who can unseal: one at a time, and may wait for a device.
-    Ceremony(CeremonyHandler),
+    Ceremony(WaitingHandler),
     /// Makes a child of a token: not while tokens are being revoked.
     Bearing(SystemHandler),
     /// Revokes tokens: not while a child is being made.
     Revoking(SystemHandler),
     /// Opens a wrapped answer: one at a time for each.
     Unwrapping(SystemHandler),
+    /// Asks an engine, which may wait for something.
+    Waiting(WaitingHandler),
 }
 
 /// A handler of core's own: a function from what is to what is to be done.
 pub type SystemHandler = fn(&Scene<'_>) -> Result<Work, Refusal>;
 
 /// The same for one that may wait.
-pub type CeremonyHandler = for<'a> fn(&'a Scene<'a>) -> BoxFuture<'a, Result<Work, Refusal>>;
+pub type WaitingHandler = for<'a> fn(&'a Scene<'a>) -> BoxFuture<'a, Result<Work, Refusal>>;
 
 /// What a handler of core's own is lent.
 pub struct Scene<'a> {
@@ -66,6 +69,12 @@ pub struct Work {
     pub sealed: Batch,
     /// What in memory follows from them.
     pub after: Vec<After>,
+    /// Answered instead, although the rest is done.
+    pub withheld: Option<Refusal>,
+    /// Held until the commit.
+    pub held: Option<Held>,
+    /// Waited for after the commit, before the answer.
+    pub settle: Option<Settle>,
 }
 
 /// What in memory has to follow a commit.
@@ -92,6 +101,8 @@ pub enum After {
     Sweep,
     /// The clock has been accepted as it is.
     Era(Arc<Era>),
+    /// There are leases to take back.
+    Leases,
     /// Everything is to be sealed.
     Seal,
 }
@@ -99,7 +110,15 @@ pub enum After {
 impl Work {
     /// An answer that changes nothing.
     pub fn reply(reply: Reply) -> Self {
-        Self { reply, writes: Vec::new(), sealed: Batch::default(), after: Vec::new() }
+        Self {
+            reply,
+            writes: Vec::new(),
+            sealed: Batch::default(),
+            after: Vec::new(),
+            withheld: None,
+            held: None,
+            settle: None,
+        }
     }
 
     /// 204 after `writes`.
@@ -124,6 +143,10 @@ pub struct Outcome {
     pub sealed: Batch,
     /// See [`Work::after`].
     pub after: Vec<After>,
+    /// See [`Work::held`].
+    pub held: Option<Held>,
+    /// See [`Work::settle`].
+    pub settle: Option<Settle>,
     /// What the handler has seen.
     pub snapshot: Arc<dyn Snapshot>,
 }
@@ -178,7 +201,7 @@ pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, 
         _ => return Turn::Free,
     };
     match endpoint.run {
-        Run::Free(_) => Turn::Free,
+        Run::Free(_) | Run::Waiting(_) => Turn::Free,
         Run::Alone(_) | Run::Ceremony(_) => Turn::Alone(active.changes.lock().await),
         Run::Bearing(_) => Turn::Bearing(active.tokens.family.read().await),
         Run::Revoking(_) => Turn::Revoking(active.tokens.family.write().await),
@@ -211,13 +234,16 @@ pub async fn perform(
     let work = run(active, request, turn, snapshot.clone()).await;
     Ok(match work {
         Err(refusal) => Outcome::refused(refusal, snapshot),
-        Ok(Work { reply, mut writes, sealed, after }) => match finish(request, reply) {
-            Ok(reply) => match wrapping::wrapped(active, request, reply, &mut writes) {
-                Ok(reply) => Outcome { answer: Ok(reply), writes, sealed, after, snapshot },
-                Err(refusal) => Outcome::refused(refusal, snapshot),
-            },
-            Err(refusal) => Outcome { answer: Err(refusal), writes, sealed, after, snapshot },
-        },
+        Ok(Work { reply, mut writes, sealed, after, withheld, held, settle }) => {
+            let answer = match withheld.map_or_else(|| finish(request, reply), Err) {
+                Ok(reply) => match wrapping::wrapped(active, request, reply, &mut writes) {
+                    Ok(reply) => Ok(reply),
+                    Err(refusal) => return Ok(Outcome::refused(refusal, snapshot)),
+                },
+                Err(refusal) => Err(refusal),
+            };
+            Outcome { answer, writes, sealed, after, held, settle, snapshot }
+        }
     })
 }
 
@@ -234,6 +260,8 @@ impl Outcome {
             writes: Vec::new(),
             sealed: Batch::default(),
             after: Vec::new(),
+            held: None,
+            settle: None,
             snapshot,
         }
     }
@@ -250,7 +278,7 @@ async fn run(
         Target::System { endpoint, .. } => {
             let scene = Scene { active, request, snapshot, now: active.now() };
             match endpoint.run {
-                Run::Ceremony(handler) => handler(&scene).await,
+                Run::Ceremony(handler) | Run::Waiting(handler) => handler(&scene).await,
                 Run::Free(handler)
                 | Run::Alone(handler)
                 | Run::Bearing(handler)
@@ -278,11 +306,14 @@ async fn run(
                     return logins::admitted(active, request, mount, login, &cx, &snapshot);
                 }
             };
-            let outcome = outcome?;
-            if outcome.lease.is_some() {
-                return Err(Refusal::fault("there is no lease manager yet"));
+            let mut outcome = outcome?;
+            match outcome.lease.take() {
+                None => Ok(of_mount(&mount.view, outcome)),
+                Some(wish) => {
+                    let work = of_mount(&mount.view, outcome);
+                    leases::issued(active, request, mount, wish, work).await
+                }
             }
-            Ok(of_mount(&mount.view, outcome))
         }
         Target::Help { body, .. } => Ok(Work::reply(Reply::Json { status: 200, body: Value::clone(body) })),
         Target::Nowhere(_) => Err(Refusal::not_found()),

@@ -16,6 +16,7 @@ use strongroom_types::{Operation, Received, Refusal, Reply, Request};
 use crate::active::Active;
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
+use crate::leases::settled;
 use crate::perform::{Outcome, Run, Turn, perform, turn};
 use crate::stage::{
     Admitted, Authorized, Bill, Target, admit, authenticate, authorize, charge, charge_login, read, route,
@@ -105,13 +106,18 @@ async fn effect(
 ) -> Result<Reply, Refusal> {
     let turn = turn(active, &checked).await;
     for attempt in 0..MAX_CONFLICTS {
-        let outcome = match first.take() {
+        let mut outcome = match first.take() {
             Some(outcome) => outcome,
             None => perform(active, &checked, &turn, attempt).await?,
         };
-        match commit(active, outcome, bill, audited).await? {
-            Committed::Done(answer) => return answer,
-            Committed::Conflict => {}
+        let settle = outcome.settle.take();
+        match (commit(active, outcome, bill, audited).await?, settle) {
+            (Committed::Done(Ok(answer)), Some(wait)) => {
+                drop(turn);
+                return settled(active, wait).await.map(|()| answer);
+            }
+            (Committed::Done(answer), _) => return answer,
+            (Committed::Conflict, _) => {}
         }
     }
     let crowded = fault::store(strongroom_store::StoreError::Conflict);

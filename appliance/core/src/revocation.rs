@@ -1,4 +1,5 @@
-//! The end of tokens: their records, their descendants', and what they kept in their cubbyholes.
+//! The end of tokens: their records, their descendants', what they kept in their cubbyholes; and that what was leased to
+//! them is to end, which engines may take their time for.
 //!
 //! What fits into one batch goes in one. Else the token is marked as ended, which ends it for good, and falls due at
 //! once: the [sweep](crate::sweep) removes the rest, leaves first, a slice at a time.
@@ -12,6 +13,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::active::Active;
 use crate::fault::{barrier, damaged};
+use crate::leases;
 use crate::perform::{After, Work};
 use crate::tokens::Known;
 
@@ -30,8 +32,8 @@ const MAX_RECORDS: usize = 5_000;
 pub struct Slice {
     /// What removes it.
     pub writes: Vec<(View, Write)>,
-    /// How many tokens these are.
-    pub tokens: usize,
+    /// The keys of these tokens.
+    pub tokens: Vec<String>,
     /// Whether nothing is left of the token and its descendants.
     pub whole: bool,
 }
@@ -41,7 +43,7 @@ impl Active {
     pub fn revoke(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
         let slice = aside(|| self.end_slice(snapshot, &known.key, false))?;
         if slice.whole {
-            return Ok(Work::done(slice.writes));
+            return Ok(Work::done(slice.writes).then([After::Leases]));
         }
         let writes = self.tokens.mark_ended(known, false)?;
         Ok(Work::done(self.of_tokens(writes)).then([After::Sweep]))
@@ -51,7 +53,7 @@ impl Active {
     pub fn revoke_alone(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
         let slice = aside(|| self.end_slice(snapshot, &known.key, true))?;
         if slice.whole {
-            return Ok(Work::done(slice.writes));
+            return Ok(Work::done(slice.writes).then([After::Leases]));
         }
         let writes = self.tokens.mark_ended(known, true)?;
         Ok(Work::done(self.of_tokens(writes)).then([After::Sweep]))
@@ -67,11 +69,23 @@ impl Active {
         let kept = self.cubbyholes_of(snapshot, &tree.keys, MAX_RECORDS)?;
         if kept.len() >= MAX_RECORDS {
             // First these alone: a token without a record would leave the rest to nobody.
-            return Ok(Slice { writes: kept, tokens: 0, whole: false });
+            return Ok(Slice { writes: kept, tokens: Vec::new(), whole: false });
         }
         let mut writes = self.of_tokens(tree.writes);
         writes.extend(kept);
-        Ok(Slice { writes, tokens: tree.keys.len(), whole: !tree.more })
+        writes.extend(self.leases_of(snapshot, &tree.keys)?);
+        Ok(Slice { writes, tokens: tree.keys, whole: !tree.more })
+    }
+
+    /// Says that what was leased to these tokens is to end.
+    fn leases_of(
+        &self,
+        snapshot: &Arc<dyn Snapshot>,
+        keys: &[String],
+    ) -> Result<Vec<(View, Write)>, Refusal> {
+        let reader = self.leases.view.at(snapshot.clone());
+        let jobs = keys.iter().map(|key| leases::end_with_token(self, &reader, key, &[]));
+        jobs.filter_map(Result::transpose).map(|job| Ok((self.leases.view.clone(), job?))).collect()
     }
 
     fn of_tokens(&self, writes: Vec<Write>) -> Vec<(View, Write)> {

@@ -3,12 +3,13 @@
 //! refused at its use, and a mount that is gone cannot be asked.
 //!
 //! A mount to be emptied is a record in the system's view, `["doomed", <mount id>]`: the time of its removal, 8
-//! bytes.
+//! bytes, and its record, by which its engine can still take back what it has leased. Its own records are there until the
+//! last lease has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom_barrier::{Due, Minute, Name, Reader, View, Write};
+use strongroom_barrier::{Due, Entry, Minute, Name, Reader, View, Write};
 use strongroom_store::{Batch, Snapshot, StoreError};
 use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Refusal, Timestamp};
@@ -16,6 +17,8 @@ use strongroom_types::{Refusal, Timestamp};
 use crate::active::Active;
 use crate::entities;
 use crate::fault::{self, barrier, damaged};
+use crate::leases::job;
+use crate::mounts::{Mount, MountRecord, name_of};
 use crate::perform::{self, After};
 use crate::revocation::aside;
 use crate::sys::rotate::Automatic;
@@ -107,6 +110,7 @@ async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
     }
     if removed > 0 {
         log::info(format_args!("{removed} tokens had ended and are removed"));
+        active.leases.wake.notify_one();
     }
     Ok(swept)
 }
@@ -135,7 +139,7 @@ fn next_expired(active: &Active) -> Result<Expired, Refusal> {
         if let Some(record) = over(&reader, key, now)? {
             let slice = active.end_slice(&snapshot, key, record.spares_children)?;
             (end, whole) = (slice.writes, slice.whole);
-            removed += slice.tokens;
+            removed += slice.tokens.len();
         }
         // What is left of a token stays due.
         if whole {
@@ -210,9 +214,39 @@ async fn rotate_alone(active: &Arc<Active>) -> Result<(), Refusal> {
     active.follow(vec![After::Rotated(rotation)])
 }
 
-/// The mark of a mount whose records are to go.
-pub fn doomed(id: MountId, now: Timestamp) -> Result<Write, Refusal> {
-    Ok(Write::put(mark(&id.to_string())?, now.nanos().to_be_bytes().to_vec()).frees())
+/// What is written when a mount is removed: its record goes, and its own records and leases are marked to go.
+pub fn doomed(active: &Active, record: &MountRecord, now: Timestamp) -> Result<Vec<(View, Write)>, Refusal> {
+    let mut body = now.nanos().to_be_bytes().to_vec();
+    serde_json::to_writer(&mut body, record).map_err(damaged)?;
+    let leases = job::of_mount(active, record.id, &record.path, false)?;
+    Ok(vec![
+        (active.system.clone(), Write::delete(name_of(record.id)?)),
+        (active.system.clone(), Write::put(mark(&record.id.to_string())?, body).frees()),
+        (active.leases.view.clone(), leases),
+    ])
+}
+
+/// A mount that was removed, as long as there is something left of it.
+pub fn doomed_mount(
+    active: &Active,
+    snapshot: &Arc<dyn Snapshot>,
+    id: MountId,
+) -> Result<Option<Arc<Mount>>, Refusal> {
+    let entry = active.system.at(snapshot.clone()).get(&mark(&id.to_string())?).map_err(barrier)?;
+    let Some(entry) = entry else { return Ok(None) };
+    let (_, record) = read_mark(&entry)?;
+    let record = serde_json::from_slice(record).map_err(damaged)?;
+    Ok(Mount::new(record, &active.barrier, active.kinds, &active.settings).ok().map(Arc::new))
+}
+
+/// The time of a mount's removal, and its record.
+fn read_mark(entry: &Entry) -> Result<(Timestamp, &[u8]), Refusal> {
+    let (since, record) = entry
+        .value
+        .expose()
+        .split_first_chunk()
+        .ok_or_else(|| damaged("the mark of a doomed mount is damaged"))?;
+    Ok((Timestamp::from_nanos(i64::from_be_bytes(*since)), record))
 }
 
 async fn doomed_mounts(active: &Arc<Active>) -> Result<Swept, Refusal> {
@@ -222,6 +256,9 @@ async fn doomed_mounts(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let mut swept = Swept::All;
     for id in system.list(&all, None, None).map_err(barrier)? {
         let parsed = MountId::parse(&id).ok_or_else(|| damaged("a doomed mount has no id"))?;
+        if job::keeps(&active.leases.view.at(snapshot.clone()), parsed)? {
+            continue;
+        }
         let view = View::new(&active.barrier, NamespaceId::ROOT, parsed);
         let mut batch = Batch::default();
         let root = Name::new(Vec::<String>::new()).map_err(damaged)?;
@@ -260,9 +297,8 @@ fn below(view: &View, snapshot: &Arc<dyn Snapshot>, parent: &Name) -> Result<Vec
 
 fn lingered(active: &Active, system: &Reader, id: &str) -> Result<bool, Refusal> {
     let Some(entry) = system.get(&mark(id)?).map_err(barrier)? else { return Ok(false) };
-    let since =
-        entry.value.expose().try_into().map_err(|_| damaged("the mark of a doomed mount is damaged"))?;
-    Ok(Timestamp::from_nanos(i64::from_be_bytes(since)).plus_secs(LINGER) <= active.now())
+    let (since, _) = read_mark(&entry)?;
+    Ok(since.plus_secs(LINGER) <= active.now())
 }
 
 const DOOMED: &str = "doomed";

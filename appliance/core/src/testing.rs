@@ -244,6 +244,14 @@ fn shown(answer: Result<Reply, Refusal>) -> Answer {
                 })
             });
             let mut body = json!({ "data": logical.data, "auth": auth, "warnings": logical.warnings });
+            if let Some(lease) = logical.lease {
+                body["lease_id"] = lease.id.into();
+                body["lease_duration"] = lease.duration.into();
+                body["renewable"] = lease.renewable.into();
+            }
+            if let Some(status) = logical.status {
+                body["status"] = status.into();
+            }
             if let Some(wrap) = wrap {
                 body["wrap_info"] = wrap;
             }
@@ -265,7 +273,7 @@ static CUBBYHOLE: Engine = Engine {
     routes: |_| Ok(CUBBYHOLE_ROUTES),
     ..Engine::BASE
 };
-static ENGINES: &[&Engine] = &[&TOY, &CUBBYHOLE];
+static ENGINES: &[&Engine] = &[&TOY, &CUBBYHOLE, &crate::leases::testing::VENDING];
 static DOOR: Method = Method {
     engine: Engine { kind: "door", help: "Opens to a word.", routes: |_| Ok(DOOR_ROUTES), ..Engine::BASE },
     knock: Some(|cx, call| {

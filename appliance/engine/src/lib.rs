@@ -30,7 +30,7 @@
 //!    create, `exists` tells create from update.
 //! 4. The handlers: functions of [`Cx`] and [`Call`] to an [`Outcome`]. They read one snapshot, and return what is to be
 //!    written; a write that depends on what was read says so by [`Write::if_unchanged`], and runs again if it no longer
-//!    holds. How records look is drawn in the crate's documentation and pinned by a file in its tests.
+//!    holds. What is given out for a time is asked to be leased ([`lease`]). How records look is drawn in the crate's documentation and pinned by a file in its tests.
 //! 5. Tests by requests on `testing::Mount`, `testing::conformance::Suite` over the whole, and
 //!    one line in the binary's `registry.rs`, below the dependency that cargo asks for.
 

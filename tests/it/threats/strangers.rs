@@ -298,9 +298,11 @@ async fn c5_what_is_not_built_is_not_there() {
         "sys/pprof/heap",                    //
         "sys/monitor",                       //
         "sys/internal/inspect/router/root",  //
-        "sys/leases/lookup",                 // CVE-2026-45808
-        "identity/entity",                   // CVE-2024-9180
-        "auth/userpass/login/x",             // CVE-2025-6004
+        "sys/revoke", // CVE-2026-45808: older names, with which other namespaces were reached
+        "sys/revoke-prefix/x", //
+        "sys/revoke-force/x", //
+        "identity/entity", // CVE-2024-9180
+        "auth/userpass/login/x", // CVE-2025-6004
     ] {
         for method in ["GET", "PUT", "POST", "DELETE", "LIST"] {
             let (status, whole) =

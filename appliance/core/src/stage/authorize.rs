@@ -59,6 +59,11 @@ pub(super) fn denied_by_policy() -> Refusal {
 }
 
 impl Authorized {
+    /// The canonical path of what is asked for.
+    pub fn path(&self) -> &str {
+        self.acl_path.trim_end_matches('/')
+    }
+
     /// Asks once more, after something that the handler had read was changed: what was an update may be a create by
     /// now, which not everybody may.
     pub fn check_again(

@@ -19,6 +19,7 @@ use super::proof::Proof;
 use super::{Asker, Authenticated, Read, Routed, Target};
 use crate::active::{Active, SYSTEM, TOKENS};
 use crate::mounts::MountTable;
+use crate::perform::After;
 use crate::quotas::{Charge, Quota, Verdict, shown};
 use crate::wrapping;
 
@@ -161,15 +162,15 @@ impl Bill {
         self.payer.is_none()
     }
 
-    /// Adds the payment to `writes`. Refused if the token has been revoked since.
+    /// Adds the payment to `writes`, and says what in memory follows. Refused if the token has been revoked since.
     pub fn pay(
         &self,
         active: &Active,
         snapshot: &Arc<dyn Snapshot>,
         writes: &mut Vec<(View, Write)>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<After>, Refusal> {
         match &self.payer {
-            None => Ok(()),
+            None => Ok(None),
             Some(payer) => active.tokens.spend(active, snapshot, &payer.key, writes),
         }
     }

@@ -178,9 +178,8 @@ fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     }
     let mounts = scene.active.mounts.load();
     let Some(mount) = mounts.at(&path) else { return Ok(Work::reply(Reply::Empty)) };
-    let system = scene.active.system.clone();
-    let doomed = crate::sweep::doomed(mount.record.id, scene.now)?;
     let (mut writes, quotas) = crate::quotas::end_with(scene.active, mount.record.id)?;
-    writes.extend([(system.clone(), Write::delete(name_of(mount.record.id)?)), (system, doomed)]);
-    Ok(Work::done(writes).then([After::Mount(mount.record.id), After::Sweep]).then(quotas))
+    writes.extend(crate::sweep::doomed(scene.active, &mount.record, scene.now)?);
+    let after = [After::Mount(mount.record.id), After::Leases, After::Sweep];
+    Ok(Work::done(writes).then(after).then(quotas))
 }

@@ -49,6 +49,7 @@ pub const TABLES: &[Table<Run>] = &[
     generate_root::ROUTES,
     tools::ROUTES,
     crate::wrapping::routes::ROUTES,
+    crate::leases::routes::ROUTES,
 ];
 
 /// The path of a mount.

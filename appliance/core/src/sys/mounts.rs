@@ -179,11 +179,10 @@ fn disable(scene: &Scene<'_>) -> Result<Work, Refusal> {
         return Err(Refusal::bad_request(format!("cannot unmount \"{path}\"")));
     }
     // The mount's id is gone with its record, and with it the way to its records; the sweep deletes them in slices.
-    let system = scene.active.system.clone();
-    let doomed = crate::sweep::doomed(mount.record.id, scene.now)?;
     let (mut writes, quotas) = crate::quotas::end_with(scene.active, mount.record.id)?;
-    writes.extend([(system.clone(), Write::delete(name_of(mount.record.id)?)), (system, doomed)]);
-    Ok(Work::done(writes).then([After::Mount(mount.record.id), After::Sweep]).then(quotas))
+    writes.extend(crate::sweep::doomed(scene.active, &mount.record, scene.now)?);
+    let after = [After::Mount(mount.record.id), After::Leases, After::Sweep];
+    Ok(Work::done(writes).then(after).then(quotas))
 }
 
 /// The path parameter as a mount path: canonical, with its slash.

@@ -16,6 +16,7 @@ use strongroom_types::{ApiPath, Operation, Refusal, Reply};
 use super::at_top;
 use super::mounts::is_reserved;
 use crate::fault::{barrier, damaged};
+use crate::leases::job;
 use crate::mounts::{Mount, name_of};
 use crate::perform::{After, Run, Scene, Work};
 
@@ -110,8 +111,11 @@ fn remount(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let reply = at_top(json!({ "migration_id": id })).with_warning(
         "The mount has been moved; sys/remount/status tells the same of the migration_id until the next seal",
     );
-    let work = Work::done(vec![(active.system.clone(), write)]);
-    Ok(Work { reply, ..work }.then([After::Mount(mount.record.id), After::Moved(Moved { id, from, to })]))
+    // What was leased by the old path ends: its holders could not name it by the new one.
+    let leases = job::of_mount(active, mount.record.id, &from, true)?;
+    let work = Work::done(vec![(active.system.clone(), write), (active.leases.view.clone(), leases)]);
+    let after = [After::Mount(mount.record.id), After::Leases, After::Moved(Moved { id, from, to })];
+    Ok(Work { reply, ..work }.then(after))
 }
 
 /// The path in `field`, canonical, with its slash.

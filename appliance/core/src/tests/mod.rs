@@ -16,7 +16,7 @@ mod rekey;
 mod requests;
 mod sealing;
 mod settings;
-mod sweep;
+pub mod sweep;
 mod token_kinds;
 mod tokens;
 mod tools;

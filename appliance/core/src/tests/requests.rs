@@ -278,7 +278,11 @@ async fn c5_the_routes_without_a_token_are_these() {
             "config/auditing/request-headers",
             "config/auditing/request-headers/{header}",
             "rotate",
-            "rotate/keyring"
+            "rotate/keyring",
+            "leases",
+            "leases/lookup/{prefix*}",
+            "leases/revoke-prefix/{prefix*}",
+            "leases/revoke-force/{prefix*}"
         ]
     );
 }

@@ -8,7 +8,7 @@ use strongroom_types::{Cidr, JsonMap, NoEntropy, Refusal, Secret, Timestamp};
 use zeroize::Zeroizing;
 
 use super::tree::due;
-use super::{LoginRef, ROOT, TokenRecord, Tokens, batch, name};
+use super::{LoginRef, ROOT, TokenRecord, Tokens, batch, lease, name};
 use crate::fault::damaged;
 
 const PREFIX: &str = "hvs.";
@@ -134,6 +134,7 @@ impl Tokens {
         if let Some(parent) = &record.parent {
             writes.push(Write::put(name(&["child", parent, &key])?, Vec::new()));
         }
+        writes.extend(lease::name_of(&key, &record)?.map(|name| Write::put(name, Vec::new())));
         writes.extend(due(&key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
         Ok(Minted { auth: record.auth(token, now), writes })
     }

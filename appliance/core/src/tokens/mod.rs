@@ -15,12 +15,14 @@
 //! | `["id", key]` | the [`TokenRecord`] |
 //! | `["accessor", accessor]` | the key it belongs to |
 //! | `["child", parent key, key]` | nothing: the tree for revocation |
+//! | `["lease", segment of the path …, "h" ‖ key]` | nothing: the tokens that end by themselves, by the path that made them |
 //! | `["role", name]` | the [`role::RoleRecord`] |
 //! | `[key]`, ordered by expiry | nothing: what the sweep reads |
 
 mod batch;
 mod create;
 mod grant;
+mod lease;
 mod lineage;
 mod mint;
 mod recent;
@@ -50,6 +52,7 @@ use crate::fault::{barrier, damaged};
 use crate::mounts::MountTable;
 
 pub use create::least;
+pub use lease::Below;
 pub use mint::{TOKEN_LEN, Wish, base62};
 pub use renew::capped;
 pub use spend::UseLocks;
@@ -148,7 +151,7 @@ pub struct Tokens {
     /// Their records.
     pub view: View,
     /// See [`tree`].
-    pub family: RwLock<()>,
+    pub family: Arc<RwLock<()>>,
     /// The auth methods among them give tokens, which end with their method.
     mounts: Arc<ArcSwap<MountTable>>,
     clock: Arc<Floored>,
@@ -179,7 +182,7 @@ impl Tokens {
     fn new(view: View, salt: &[u8], clock: Arc<Floored>, mounts: Arc<ArcSwap<MountTable>>) -> Self {
         Self {
             view,
-            family: RwLock::default(),
+            family: Arc::default(),
             mounts,
             clock,
             salt: hmac::Key::new(hmac::HMAC_SHA256, salt),

@@ -11,6 +11,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::{Known, TokenRecord, Tokens, name};
 use crate::active::Active;
 use crate::fault::{barrier, damaged};
+use crate::leases;
+use crate::perform::After;
 
 /// A lock for each token with limited uses that is being used.
 #[derive(Default)]
@@ -36,19 +38,20 @@ impl UseLocks {
 }
 
 impl Tokens {
-    /// Adds one use of the token with this key to `writes`; the last one revokes it. Refused if it is gone.
+    /// Adds one use of the token with this key to `writes`; the last one revokes it, and what is leased to it ends. Refused if
+    /// it is gone.
     pub fn spend(
         &self,
         active: &Active,
         snapshot: &Arc<dyn Snapshot>,
         key: &str,
         writes: &mut Vec<(View, Write)>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<After>, Refusal> {
         let at = name(&["id", key])?;
         let own = |write: &Write| write.due.is_none() && write.name == at;
         if writes.iter().any(|(_, write)| own(write) && write.value.is_none()) {
             // The request revokes its own token.
-            return Ok(());
+            return Ok(None);
         }
         let reader = self.view.at(snapshot.clone());
         let entry = reader.get(&at).map_err(barrier)?.ok_or_else(Refusal::denied)?;
@@ -59,8 +62,11 @@ impl Tokens {
                 !own(write) && write.name.segments().first().is_none_or(|first| first != key)
             });
             let known = Known { key: key.to_owned(), record, entry: Some(entry) };
+            let leases = active.leases.view.at(snapshot.clone());
+            let leases = leases::end_with_token(active, &leases, key, writes)?;
             writes.extend(active.revoke(snapshot, &known)?.writes);
-            return Ok(());
+            writes.extend(leases.map(|write| (active.leases.view.clone(), write)));
+            return Ok(Some(After::Leases));
         }
         // A renewal in the same request has written the record already.
         let renewed =
@@ -72,6 +78,6 @@ impl Tokens {
         record.num_uses = record.num_uses.saturating_sub(1);
         let body = serde_json::to_vec(&record).map_err(damaged)?;
         writes.push((self.view.clone(), Write::put(at, body).if_unchanged(Some(&entry)).frees()));
-        Ok(())
+        Ok(None)
     }
 }

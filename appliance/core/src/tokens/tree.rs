@@ -7,7 +7,7 @@
 use strongroom_barrier::{Minute, Reader, Write};
 use strongroom_types::{Refusal, Timestamp};
 
-use super::{Known, TokenRecord, Tokens, name};
+use super::{Known, TokenRecord, Tokens, lease, name};
 use crate::fault::{barrier, damaged};
 
 /// Tokens removed by one batch. What it costs to find them hangs on this, and not on how large the family is.
@@ -107,6 +107,7 @@ impl Tokens {
             let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
             revoked.writes.push(Write::delete(at).if_unchanged(Some(&entry)));
             revoked.writes.push(Write::delete(name(&["accessor", &record.accessor])?));
+            revoked.writes.extend(lease::name_of(&key, &record)?.map(Write::delete));
             revoked.writes.extend(due(&key, &record)?.map(|(minute, name)| Write::delete(name).due(minute)));
             if let Some(parent) = &record.parent {
                 revoked.writes.push(Write::delete(name(&["child", parent, &key])?));

@@ -1,0 +1,401 @@
+//! What is to end is brought to its end: by whoever waits for it, or beside the requests.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom_barrier::{Due, Minute, Name, View, Write};
+use strongroom_store::{Batch, StoreError};
+use strongroom_types::{Refusal, Timestamp};
+
+use super::job::{self, Job, What};
+use super::record::{self, LeaseId, LeaseRecord};
+use super::revoke::{self, SLICE, Take, Tally, Wanted, now_if};
+use crate::active::Active;
+use crate::fault::{self, barrier, damaged};
+use crate::log;
+use crate::revocation::aside;
+use crate::sweep::Swept;
+use crate::tokens::Below;
+
+/// Between two looks when nothing calls for one.
+const PERIOD: Duration = Duration::from_secs(20);
+/// Slices of one job before others have their turn.
+const TURN: usize = 8;
+/// Jobs looked at in one go.
+const MOST_JOBS: usize = 500;
+/// Changes made by one batch of ended tokens, as far as one token's end does not need more.
+const MAX_WRITES: usize = 10_000;
+
+/// What a request waits for after its commit.
+pub enum Settle {
+    /// The end of one lease.
+    Lease(LeaseId),
+    /// A job's.
+    Job(Name),
+}
+
+/// Brings it to its end. Refused if an engine could not take back what it gave: it will be tried again.
+pub async fn settled(active: &Arc<Active>, wait: Settle) -> Result<(), Refusal> {
+    let tally = match wait {
+        Settle::Lease(id) => revoke::revoke(active, vec![id], &|_: &LeaseRecord| Take::Now).await?,
+        Settle::Job(name) => {
+            active.leases.waited_for().insert(name.clone());
+            let ended = whole(active, &name).await;
+            active.leases.waited_for().remove(&name);
+            ended?
+        }
+    };
+    match tally.error {
+        None => Ok(()),
+        Some(error) if tally.failed == 1 => {
+            Err(Refusal::bad_request(format!("failed to revoke the lease, it is tried again: {error}")))
+        }
+        Some(error) => Err(Refusal::bad_request(format!(
+            "failed to revoke {} of {} leases, they are tried again; the first: {error}",
+            tally.failed,
+            tally.failed + tally.done
+        ))),
+    }
+}
+
+async fn whole(active: &Arc<Active>, name: &Name) -> Result<Tally, Refusal> {
+    let mut tally = Tally::default();
+    let Some(job) = job::find(&active.leases.view.at(active.snapshot()?), name)? else { return Ok(tally) };
+    let mut place = Place::default();
+    while slice(active, &job, &mut place, &mut tally).await? == Swept::Some {}
+    done(active, [name]).await?;
+    Ok(tally)
+}
+
+/// Takes back what is due, for ever.
+pub async fn run(active: &Arc<Active>) {
+    loop {
+        match look(active).await {
+            Ok(Swept::All) => {
+                tokio::select! {
+                    () = active.leases.wake.notified() => {}
+                    () = tokio::time::sleep(PERIOD) => {}
+                }
+            }
+            Ok(Swept::Some) => tokio::task::yield_now().await,
+            Err(cause) => {
+                let why = cause.cause.as_deref().unwrap_or(&cause.message);
+                log::warn(format_args!("no lease is taken back for a moment: {why}"));
+                tokio::time::sleep(PERIOD).await;
+            }
+        }
+    }
+}
+
+/// A slice of everything.
+pub async fn look(active: &Arc<Active>) -> Result<Swept, Refusal> {
+    let mut tally = Tally::default();
+    let jobs = jobs(active, &mut tally).await?;
+    let due = due(active, &mut tally).await?;
+    if tally.done > 0 {
+        log::info(format_args!("{} leases had ended and are taken back", tally.done));
+    }
+    if tally.failed > 0 {
+        log::warn(format_args!(
+            "{} leases could not be taken back and are tried again: look them up for what their engines said",
+            tally.failed
+        ));
+    }
+    Ok(if jobs == Swept::All && due == Swept::All { Swept::All } else { Swept::Some })
+}
+
+/// Leases whose time is over, or that are to be tried again.
+async fn due(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal> {
+    // Not the floor: with a clock that was once far ahead, what is over by it alone may live on.
+    let now = active.clock.reading();
+    let found = aside(|| -> Result<_, Refusal> {
+        let reader = active.leases.view.at(active.snapshot()?);
+        let due = reader.due(Minute::of(now), None, SLICE).map_err(barrier)?;
+        let swept = if due.len() < SLICE { Swept::All } else { Swept::Some };
+        let (mut ids, mut stale) = (Vec::new(), Vec::new());
+        for Due { minute, name } in due {
+            let id = name.segments().first().and_then(|id| LeaseId::parse(id));
+            let id = id.ok_or_else(|| damaged("a lease that is due has no id"))?;
+            match record::find(&reader, &id)? {
+                Some(found) if found.stands_under(minute) => ids.push(id),
+                // Nobody says so any more.
+                _ => stale.push(record::forget_due(&id, minute)?),
+            }
+        }
+        Ok((ids, stale, swept))
+    });
+    let (ids, stale, swept) = found?;
+    commit(active, stale.iter().map(|write| (&active.leases.view, write))).await?;
+    let round = revoke::revoke(active, ids, &|lease: &LeaseRecord| now_if(lease.is_due(now))).await?;
+    // What could only fail may still be due, as on a full disk: it is not tried again without a pause.
+    let goes_on = round.done > 0 || !stale.is_empty();
+    tally.add(round);
+    Ok(if goes_on { swept } else { Swept::All })
+}
+
+/// A turn of each job that nobody waits for.
+async fn jobs(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal> {
+    let mut all = job::all(&active.leases.view.at(active.snapshot()?), None, MOST_JOBS)?;
+    let mut swept = if all.len() < MOST_JOBS { Swept::All } else { Swept::Some };
+    all.retain(|(name, _)| !active.leases.waited_for().contains(name));
+    let (tokens, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, job)| matches!(job.what, What::Token { .. }));
+    if !of_tokens(active, tokens, tally).await? {
+        swept = Swept::Some;
+    }
+    for (name, job) in others {
+        let (mut place, mut left, mut of_job) = (Place::default(), TURN, Tally::default());
+        while left > 0 && slice(active, &job, &mut place, &mut of_job).await? == Swept::Some {
+            left -= 1;
+        }
+        // What is left of a mount waits until all that it gave is taken back.
+        let waits = matches!(job.what, What::Mount { .. }) && (of_job.failed > 0 || of_job.later > 0);
+        if of_job.done > 0 {
+            // Tokens that it has ended may have had leases.
+            swept = Swept::Some;
+        }
+        tally.add(of_job);
+        match (left, waits) {
+            (0, _) => swept = Swept::Some,
+            (_, true) => {}
+            (_, false) => done(active, [&name]).await?,
+        }
+    }
+    Ok(swept)
+}
+
+/// The leases of many tokens that have ended, in common batches. Whether that was all.
+async fn of_tokens(active: &Arc<Active>, jobs: Vec<(Name, Job)>, tally: &mut Tally) -> Result<bool, Refusal> {
+    let reader = active.leases.view.at(active.snapshot()?);
+    let (mut ids, mut names, mut keys, mut all) = (Vec::new(), Vec::new(), HashSet::new(), true);
+    for (name, job) in jobs {
+        let What::Token { key } = job.what else { continue };
+        let below = Name::new([record::TOKEN, key.as_str()]).map_err(damaged)?;
+        let room = SLICE.saturating_sub(ids.len());
+        if room == 0 {
+            all = false;
+            break;
+        }
+        let mut of_token = Vec::new();
+        let visit = &mut |rest: &[String]| {
+            of_token.extend(rest.first().and_then(|id| LeaseId::parse(id)));
+            of_token.len() < room
+        };
+        reader.walk(&below, visit).map_err(barrier)?;
+        if of_token.len() < room {
+            names.push(name);
+        } else {
+            all = false;
+        }
+        ids.append(&mut of_token);
+        keys.insert(key);
+    }
+    let ended = |lease: &LeaseRecord| {
+        let is_theirs = lease.token.as_ref().is_some_and(|key| keys.contains(key));
+        // What has been tried has its time.
+        now_if(is_theirs && lease.failures == 0)
+    };
+    tally.add(revoke::revoke(active, ids, &ended).await?);
+    done(active, &names).await?;
+    Ok(all)
+}
+
+/// How far a job is.
+#[derive(Default)]
+struct Place {
+    begun: bool,
+    /// Whether there are no tokens left.
+    tokens: bool,
+    token: Option<Name>,
+    lease: Option<Name>,
+}
+
+/// A slice of a job: first the tokens, then the leases.
+async fn slice(
+    active: &Arc<Active>,
+    job: &Job,
+    place: &mut Place,
+    tally: &mut Tally,
+) -> Result<Swept, Refusal> {
+    let (What::Prefix { path, .. } | What::Mount { path, .. }) = &job.what else { return Ok(Swept::All) };
+    let wanted = OfJob { job, now: active.clock.reading() };
+    if !place.begun {
+        // Whoever has looked at the token and the mount stores the lease first: see `issue`.
+        drop(active.tokens.family.write().await);
+        place.begun = true;
+        place.tokens = !crate::mounts::is_auth(&format!("{path}/"));
+        if let Some(id) = LeaseId::parse(path) {
+            end_token(active, job, &id).await?;
+            tally.add(revoke::revoke(active, vec![id], &wanted).await?);
+        }
+    }
+    if !place.tokens {
+        let (ended, swept) = end_tokens(active, job, path, &mut place.token).await?;
+        tally.done += ended;
+        place.tokens = swept == Swept::All;
+        return Ok(Swept::Some);
+    }
+    let ids = aside(|| below(active, path, &mut place.lease))?;
+    let count = ids.len();
+    tally.add(revoke::revoke(active, ids, &wanted).await?);
+    Ok(if count < SLICE { Swept::All } else { Swept::Some })
+}
+
+/// The next leases below `path`.
+fn below(active: &Active, path: &str, after: &mut Option<Name>) -> Result<Vec<LeaseId>, Refusal> {
+    let Ok(parent) = Name::below(record::LEASE, path) else { return Ok(Vec::new()) };
+    let (mut ids, mut last) = (Vec::new(), None);
+    let visit = &mut |rest: &[String]| {
+        ids.extend(LeaseId::parse(&format!("{path}/{}", rest.join("/"))));
+        last = Some(parent.segments().iter().chain(rest).cloned().collect::<Vec<_>>());
+        ids.len() < SLICE
+    };
+    let reader = active.leases.view.at(active.snapshot()?);
+    reader.walk_on(&parent, after.as_ref().unwrap_or(&parent), visit).map_err(barrier)?;
+    if let Some(last) = last {
+        *after = Some(Name::new(last).map_err(damaged)?);
+    }
+    Ok(ids)
+}
+
+/// What a job takes.
+struct OfJob<'a> {
+    job: &'a Job,
+    now: Timestamp,
+}
+
+impl Wanted for OfJob<'_> {
+    fn takes(&self, lease: &LeaseRecord) -> Take {
+        match self.job.takes(lease) {
+            false => Take::Not,
+            // A mount's job stays, and comes by again and again.
+            true if matches!(self.job.what, What::Mount { .. }) && !lease.may_be_tried(self.now) => {
+                Take::Later
+            }
+            true => Take::Now,
+        }
+    }
+
+    fn forces(&self) -> bool {
+        self.job.forces()
+    }
+}
+
+// === tokens ===
+
+/// Ends the token whose lease `id` is.
+async fn end_token(active: &Active, job: &Job, id: &LeaseId) -> Result<(), Refusal> {
+    let _family = active.tokens.family.write().await;
+    let snapshot = active.snapshot()?;
+    let reader = active.tokens.view.at(snapshot.clone());
+    let known = active.tokens.find_by_lease_to_end(&reader, id.as_str(), active.now())?;
+    let Some(known) = known.filter(|known| job.takes_token(&known.record)) else { return Ok(()) };
+    let work = active.revoke(&snapshot, &known)?;
+    commit(active, work.writes.iter().map(|(view, write)| (view, write))).await?;
+    active.follow(work.after)
+}
+
+/// Ends the next tokens below `path`, with all that descends from them: how many, and whether these were all.
+async fn end_tokens(
+    active: &Arc<Active>,
+    job: &Job,
+    path: &str,
+    after: &mut Option<Name>,
+) -> Result<(usize, Swept), Refusal> {
+    // As whoever revokes: no child is born meanwhile.
+    let _family = active.tokens.family.write().await;
+    let round = aside(|| next_tokens(active, job, path, after))?;
+    if commit(active, round.ends.iter().flatten().map(|(view, write)| (view, write))).await?
+        == Settled::Conflict
+    {
+        // One of them was used or renewed at this very moment: it must not keep the others.
+        for end in &round.ends {
+            commit(active, end.iter().map(|(view, write)| (view, write))).await?;
+        }
+        // It is still there: once more.
+        return Ok((0, Swept::Some));
+    }
+    *after = round.after.or(after.take());
+    active.leases.wake.notify_one();
+    Ok((round.ended, round.swept))
+}
+
+/// Tokens that end together.
+struct Tokens {
+    /// What removes each.
+    ends: Vec<Vec<(View, Write)>>,
+    ended: usize,
+    /// The last that is wholly removed.
+    after: Option<Name>,
+    swept: Swept,
+}
+
+fn next_tokens(active: &Active, job: &Job, path: &str, after: &Option<Name>) -> Result<Tokens, Refusal> {
+    let snapshot = active.snapshot()?;
+    let reader = active.tokens.view.at(snapshot.clone());
+    let below = active.tokens.below(&reader, path, after.as_ref(), SLICE)?;
+    let swept = if below.len() < SLICE { Swept::All } else { Swept::Some };
+    let mut round = Tokens { ends: Vec::new(), ended: 0, after: None, swept };
+    let (mut gone, mut writes) = (HashSet::new(), 0);
+    for Below { name, key } in below {
+        let record = if gone.contains(&key) { None } else { active.tokens.record(&reader, &key)? };
+        if let Some(record) = record.filter(|token| job.takes_token(token)) {
+            let slice = active.end_slice(&snapshot, &key, record.spares_children)?;
+            // A family of which some have been removed already: seen again when they are.
+            let is_known = slice.tokens.iter().any(|key| gone.contains(key));
+            if !is_known {
+                writes += slice.writes.len();
+                round.ended += slice.tokens.len();
+                gone.extend(slice.tokens);
+                round.ends.push(slice.writes);
+            }
+            if is_known || !slice.whole {
+                round.swept = Swept::Some;
+                break;
+            }
+        }
+        round.after = Some(name);
+        if writes >= MAX_WRITES {
+            round.swept = Swept::Some;
+            break;
+        }
+    }
+    Ok(round)
+}
+
+// === commits ===
+
+#[derive(PartialEq, Eq)]
+enum Settled {
+    Done,
+    Conflict,
+}
+
+async fn commit<'a>(
+    active: &Active,
+    writes: impl Iterator<Item = (&'a View, &'a Write)>,
+) -> Result<Settled, Refusal> {
+    let (mut batch, mut frees) = (Batch::default(), true);
+    for (view, write) in writes {
+        view.seal(write, &mut batch).map_err(barrier)?;
+        frees &= write.frees;
+    }
+    if batch.is_empty() {
+        return Ok(Settled::Done);
+    }
+    if frees {
+        batch.frees();
+    }
+    match active.store.commit(batch).await {
+        Ok(_) => Ok(Settled::Done),
+        Err(StoreError::Conflict) => Ok(Settled::Conflict),
+        Err(cause) => Err(fault::store(cause)),
+    }
+}
+
+/// Says that these jobs are done.
+async fn done(active: &Active, names: impl IntoIterator<Item = &Name>) -> Result<(), Refusal> {
+    let writes: Vec<Write> = names.into_iter().map(|name| Write::delete(name.clone())).collect();
+    commit(active, writes.iter().map(|write| (&active.leases.view, write))).await.map(drop)
+}
