@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """hvac, as released, on a server that nobody has initialised: init, custodians' keys, seal, health."""
 
+import base64
+
 from hvac import exceptions
 
 from checks import check, client, raises, run
@@ -54,5 +56,37 @@ def seal(_):
     check("opened again, all is there", "kept" in root.sys.list_policies()["data"]["policies"] and user.is_authenticated())
 
 
+def rekey(_):
+    root = client(kept["root_token"])
+    check("no rekey is under way", root.sys.read_rekey_progress()["started"] is False)
+    root.sys.start_rekey(secret_shares=3, secret_threshold=2)
+    root.sys.cancel_rekey()
+    check("one may be given up", root.sys.read_rekey_progress()["started"] is False)
+    root.sys.start_rekey(secret_shares=3, secret_threshold=2)
+    nonce = root.sys.read_rekey_progress()["nonce"]
+    done = root.sys.rekey_multi(kept["keys"][:3], nonce)
+    check("three custodians make new keys", done["complete"] and len(done["keys"]) == 3)
+    kept["keys"] = done["keys"]
+    root.sys.seal()
+    root.sys.submit_unseal_keys(kept["keys"][:2])
+    check("the new keys open", not root.sys.is_sealed())
+
+
+def new_root(_):
+    root = client(kept["root_token"])
+    begun = root.sys.start_root_token_generation()
+    otp, nonce = begun["otp"], begun["nonce"]
+    check("a root token is on its way", root.sys.read_root_generation_progress()["started"])
+    half = root.sys.generate_root(kept["keys"][0], nonce)
+    check("one of two", half["progress"] == 1 and not half["complete"])
+    done = root.sys.generate_root(kept["keys"][1], nonce)
+    sealed = base64.b64decode(done["encoded_token"] + "==")
+    token = bytes(a ^ b for a, b in zip(sealed, otp.encode())).decode()
+    check("it is one", done["complete"] and client(token).auth.token.lookup_self()["data"]["policies"] == ["root"])
+    root.sys.start_root_token_generation()
+    root.sys.cancel_root_generation()
+    check("or given up", root.sys.read_root_generation_progress()["started"] is False)
+
+
 if __name__ == "__main__":
-    run(before, init, unseal, seal)
+    run(before, init, unseal, seal, rekey, new_root)

@@ -1,5 +1,6 @@
 #!/bin/bash
-# How an operator brings a new server up and down: init into a file, keys from it with jq, seal, unseal.
+# How an operator brings a new server up and down: init into a file, keys from it with jq, unseal, new keys, a new root
+# token, seal.
 set -euo pipefail
 
 check() { if "$@"; then passed=$((passed + 1)); else echo "FAILED  $*" && failed=$((failed + 1)); fi; }
@@ -27,9 +28,23 @@ term=$(vault operator key-status -format=json | jq .term)
 vault operator rotate >/dev/null
 check test "$(vault operator key-status -format=json | jq .term)" = $((term + 1))
 
+nonce=$(vault operator rekey -init -key-shares=3 -key-threshold=2 -format=json | jq -r .nonce)
+for i in 0 1 2; do
+    vault operator rekey -nonce="$nonce" -format=json "$(jq -r ".unseal_keys_b64[$i]" init.json)" >rekey.json
+done
+check test "$(jq '.keys_base64 | length' rekey.json)" = 3
+
+begun=$(vault operator generate-root -init -format=json)
+nonce=$(jq -r .nonce <<<"$begun")
+for i in 0 1; do
+    vault operator generate-root -nonce="$nonce" -format=json "$(jq -r ".keys_base64[$i]" rekey.json)" >root.json
+done
+fresh=$(vault operator generate-root -decode="$(jq -r .encoded_token root.json)" -otp="$(jq -r .otp <<<"$begun")")
+check test "$(VAULT_TOKEN=$fresh vault token lookup -format=json | jq -r '.data.policies[0]')" = root
+
 vault operator seal >/dev/null
 check test "$(code_of vault secrets list)" = 2
-jq -r '.unseal_keys_hex[2,3,4]' init.json | while read -r key; do vault operator unseal "$key" >/dev/null; done
+jq -r '.keys[1,2]' rekey.json | while read -r key; do vault operator unseal "$key" >/dev/null; done
 check test "$(code_of vault secrets list)" = 0
 check test "$(vault read -field=sealed sys/seal-status)" = false
 
