@@ -13,7 +13,8 @@ use strongroom_tests::process::{DEV_ROOT, PATIENCE, Stopped, free_port};
 use strongroom_tests::{Client, DevServer, binary, repository};
 
 /// Files that must match.
-const WHOLE: &[&str] = &["kv", "logical", "general", "secrets", "policy", "token", "auth", "audit", "lease"];
+const WHOLE: &[&str] =
+    &["kv", "logical", "general", "secrets", "policy", "token", "auth", "audit", "lease", "login"];
 
 /// The file that begins with a server of its own, which is not initialised. It must match, too.
 const FRESH: &str = "operator";

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, ORIGIN};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, Response, Version};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, Response, StatusCode, Version,
+};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -41,6 +43,9 @@ use crate::seats::Seat;
 
 /// Bytes of a body that nobody wants, which are taken so that the connection can stay.
 const ARRIVED: usize = 64 * 1024;
+
+/// In answers that tell of a fault of ours.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What all connections of a listener share.
 pub(crate) struct House {
@@ -228,6 +233,12 @@ impl Desk {
         let secure = self.house.tls.is_some();
         let mut response = render(Asked { id, method: parts.method, namespace, secure }, answer);
         let status = response.status();
+        if status == StatusCode::INTERNAL_SERVER_ERROR
+            && let Ok(id) = HeaderValue::from_str(&id.to_string())
+        {
+            // By this name the log tells the fault; the body has no place for it.
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
         self.house.headers.apply(status, response.headers_mut());
         if let (Some(rules), true) = (&rules, is_page) {
             add_ui_headers(rules, response.headers_mut());

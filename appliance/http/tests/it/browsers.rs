@@ -87,6 +87,15 @@ fn an_operators_headers_go_by_the_status_and_replace_none_of_ours() {
 }
 
 #[test]
+fn a_fault_of_ours_can_be_named_by_whoever_met_it() {
+    let server = with_cors();
+    let (head, status) = ask(&server, "GET", "/v1/fault", "");
+    let id = head.lines().find_map(|line| line.strip_prefix("x-request-id: "));
+    assert_eq!((status, id.map(str::len)), (500, Some(36)), "{head}");
+    assert!(!ask(&server, "GET", "/v1/none", "").0.contains("x-request-id"));
+}
+
+#[test]
 fn only_tls_promises_tls() {
     const HSTS: &str = "strict-transport-security: max-age=31536000; includesubdomains\r\n";
     assert!(!ask(&with_cors(), "GET", "/v1/echo", "").0.contains("strict-transport"));

@@ -85,6 +85,7 @@ impl Fake {
             }
             "long" => Ok(Reply::data(json!({ "x": "x".repeat(8 * 1024 * 1024) }))),
             "unread" => Ok(Reply::Empty),
+            "fault" => Err(Refusal::internal()),
             "health" if head.operation == Operation::Head => {
                 Ok(Reply::Json { status: 200, body: json!({ "a": 1 }) })
             }
