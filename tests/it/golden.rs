@@ -15,6 +15,7 @@ const WHOLE: &[&str] = &[
     "approle",
     "audit",
     "quotas",
+    "mounts",
     "kv1",
     "kv2",
     "cubbyhole",

@@ -19,6 +19,7 @@ use crate::effects::Effects;
 use crate::fault::{self, damaged};
 use crate::leases::Leases;
 use crate::lifecycle::{ClusterRecord, SealFacts, Switch};
+use crate::lockouts::Lockouts;
 use crate::mounts::{Kinds, MountTable};
 use crate::outbox::Outbox;
 use crate::perform::After;
@@ -39,6 +40,8 @@ pub const OUTBOX: MountId = MountId(*b"strongroom/outbx");
 pub const ENTITIES: MountId = MountId(*b"strongroom/ident");
 /// The view of the leases.
 pub const LEASES: MountId = MountId(*b"strongroom/lease");
+/// The view of the lockouts.
+pub const LOCKOUTS: MountId = MountId(*b"strongroom/locks");
 /// The mount of the cubbyholes.
 pub const CUBBYHOLE: MountId = MountId(*b"strongroom/cubby");
 
@@ -58,6 +61,8 @@ pub struct Active {
     pub cubbyholes: View,
     /// Who logs in.
     pub entities: View,
+    /// Who has failed to, lately.
+    pub lockouts: Lockouts,
     /// Who answers which path.
     pub mounts: Arc<ArcSwap<MountTable>>,
     /// Who may what.
@@ -131,6 +136,7 @@ impl Active {
             store: parts.store.clone(),
             cubbyholes: view(CUBBYHOLE),
             entities: view(ENTITIES),
+            lockouts: Lockouts::load(view(LOCKOUTS), &snapshot)?,
             mounts,
             policies: Policies::load(&reader)?,
             quotas: Quotas::load(&reader)?,
@@ -191,6 +197,7 @@ impl Active {
                 }
                 After::Slots(facts) => self.facts.store(Arc::new(facts)),
                 After::Ceremony(end) => self.ceremonies.end(end),
+                After::Unlocked(mount, alias) => self.lockouts.unlock(mount, &alias),
                 After::Sweep => self.sweep.notify_one(),
                 After::Era(era) => {
                     self.clock.enter(era);

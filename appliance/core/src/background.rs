@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::active::Active;
 use crate::lifecycle::State;
-use crate::{Core, leases, log, sweep};
+use crate::{Core, leases, lockouts, log, sweep};
 
 /// Between two attempts to unseal by devices, at first; doubled up to [`SLOWEST`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -23,6 +23,7 @@ pub async fn run(core: &Arc<Core>, mut stop: watch::Receiver<bool>) {
         changed.borrow_and_update();
         if core.switch.take_seal_wish() {
             // Asked for by a client that did not wait for the answer.
+            core.flush().await;
             core.seal();
         }
         let state = core.state();
@@ -35,6 +36,7 @@ pub async fn run(core: &Arc<Core>, mut stop: watch::Receiver<bool>) {
     if let State::Active(active) = &*core.state() {
         // Rows that stay are found to be in the log at the next start.
         let _ = tokio::time::timeout(FLUSH, active.outbox.settle(active)).await;
+        core.flush().await;
         core.seal();
     }
 }
@@ -46,7 +48,12 @@ async fn work(core: &Arc<Core>, state: &State) {
         State::Sealed(sealed) if !sealed.by_itself => std::future::pending().await,
         State::Sealed(_) => unseal(core).await,
         State::Active(active) => {
-            tokio::join!(forget(active), sweep::run(active), leases::work::run(active));
+            tokio::join!(
+                forget(active),
+                sweep::run(active),
+                leases::work::run(active),
+                lockouts::run(active)
+            );
         }
     }
 }

@@ -40,6 +40,7 @@ pub mod form;
 pub mod json;
 mod leases;
 pub mod lifecycle;
+mod lockouts;
 pub mod log;
 mod logins;
 mod mounts;
@@ -63,6 +64,7 @@ mod testing;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use strongroom_engine::surface::{Entry, of_core};
@@ -71,6 +73,7 @@ use tokio::sync::watch;
 
 pub use finish::Finish;
 pub use lifecycle::{InitWish, Initialised, StartError};
+pub use lockouts::LockoutSetting;
 pub use rules::{Cors, ResponseRules};
 pub use settings::{Parts, SealWish, Settings};
 
@@ -107,9 +110,21 @@ impl Core {
     pub async fn handle(self: &Arc<Self>, request: Request<Received>) -> Result<Reply, Refusal> {
         let answer = pipeline::handle(self, request).await;
         if self.switch.take_seal_wish() {
+            self.flush().await;
             self.seal();
         }
         answer
+    }
+
+    /// Stores what is stored late, before the keys are wiped.
+    async fn flush(&self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        if let State::Active(active) = &*self.state() {
+            match tokio::time::timeout(PATIENCE, lockouts::flush(active)).await {
+                Ok(Ok(())) => {}
+                _ => log::warn(format_args!("failed logins of the last moment could not be stored")),
+            }
+        }
     }
 
     /// What answers are to look like beyond their content. While sealed there are no rules.

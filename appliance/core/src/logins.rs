@@ -8,12 +8,13 @@ use strongroom_policy::PolicyName;
 use strongroom_policy::builtin::DEFAULT;
 use strongroom_store::Snapshot;
 use strongroom_types::reply::Logical;
-use strongroom_types::{Cidr, Refusal, Reply, Request};
+use strongroom_types::{Cidr, Refusal, Reply, Request, Timestamp};
 
 use tokio::sync::OwnedMutexGuard;
 
 use crate::active::Active;
 use crate::entities;
+use crate::lockouts::{Rules, Verdict, rules};
 use crate::mounts::Mount;
 use crate::perform::{Scene, Work, cx};
 use crate::stage::Authorized;
@@ -48,16 +49,59 @@ impl Door {
         self.turn.is_some()
     }
 
-    /// Looks at the proof.
-    pub fn opened(&self, proof: impl FnOnce() -> Result<Login, NoLogin>) -> Result<Login, Refusal> {
+    /// Refused if it is for somebody who is locked out.
+    pub fn is_open(&self, active: &Active, mount: &Mount, now: Timestamp) -> Result<(), Refusal> {
+        let Some((knock, rules)) = self.guarded(active, mount)? else { return Ok(()) };
+        unless_locked(active.lockouts.before(mount.record.id, &knock.alias, rules, now))
+    }
+
+    /// Looks at the proof, and counts. Whoever is locked out by the time it was looked at is not told how it came out.
+    pub fn opened(
+        &self,
+        active: &Active,
+        mount: &Mount,
+        now: Timestamp,
+        proof: impl FnOnce() -> Result<Login, NoLogin>,
+    ) -> Result<Login, Refusal> {
+        self.is_open(active, mount, now)?;
+        let id = mount.record.id;
+        match (proof(), self.guarded(active, mount)?) {
+            (Ok(login), guarded) => {
+                if let Some((knock, rules)) = guarded {
+                    unless_locked(active.lockouts.succeeded(id, &knock.alias, rules, now))?;
+                }
+                self.check_alias(&login)?;
+                Ok(login)
+            }
+            (Err(NoLogin::Wrong(refusal)), Some((knock, rules))) => {
+                unless_locked(active.lockouts.failed(id, &knock.alias, knock.is_known, rules, now))?;
+                Err(refusal)
+            }
+            (Err(other), _) => Err(other.into_refusal()),
+        }
+    }
+
+    /// Whom it is for, and what locks them out; `None` where nothing does.
+    fn guarded(&self, active: &Active, mount: &Mount) -> Result<Option<(&Knock, Rules)>, Refusal> {
         let knock = self.knock.as_ref().map_err(Refusal::clone)?;
-        let login = proof().map_err(NoLogin::into_refusal)?;
-        match knock {
-            Some(knock) if knock.alias != login.alias => {
+        Ok(knock.as_ref().zip(rules(&active.settings, mount)))
+    }
+
+    /// Whoever was counted is whoever comes in.
+    fn check_alias(&self, login: &Login) -> Result<(), Refusal> {
+        match &self.knock {
+            Ok(Some(knock)) if knock.alias != login.alias => {
                 Err(Refusal::fault("a method has let in somebody else than had knocked"))
             }
-            _ => Ok(login),
+            _ => Ok(()),
         }
+    }
+}
+
+fn unless_locked(verdict: Verdict) -> Result<(), Refusal> {
+    match verdict {
+        Verdict::Open => Ok(()),
+        Verdict::Locked => Err(Refusal::denied()),
     }
 }
 

@@ -17,6 +17,7 @@ use strongroom_types::id::{MountId, NamespaceId};
 use crate::Settings;
 use crate::active::CUBBYHOLE;
 use crate::fault::{barrier as barrier_fault, damaged};
+use crate::lockouts::LockoutSetting;
 use crate::tokens::base62;
 
 /// What is stored of a mount.
@@ -73,6 +74,9 @@ pub struct MountConfig {
     /// Which tokens an auth method gives; empty for engines.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token_type: String,
+    /// When somebody is locked out of an auth method, as far as it differs from the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_lockout: Option<LockoutSetting>,
 }
 
 /// A mount as requests use it.

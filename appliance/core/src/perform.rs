@@ -97,6 +97,8 @@ pub enum After {
     Slots(SealFacts),
     /// Custodians have decided.
     Ceremony(End),
+    /// An alias of a mount is locked out no more.
+    Unlocked(MountId, String),
     /// There is something to sweep.
     Sweep,
     /// The clock has been accepted as it is.
@@ -297,12 +299,14 @@ async fn run(
                 Handler::Compute(handler) => active.compute.run(|| handler(&cx, &stage.call)).await,
                 Handler::Login(handler) => {
                     let door = turn.door()?;
-                    let login = door.opened(|| handler(&cx, &stage.call))?;
+                    let login = door.opened(active, mount, cx.now, || handler(&cx, &stage.call))?;
                     return logins::admitted(active, request, mount, login, &cx, &snapshot);
                 }
                 Handler::SlowLogin(handler) => {
                     let door = turn.door()?;
-                    let login = active.compute.run(|| door.opened(|| handler(&cx, &stage.call))).await?;
+                    door.is_open(active, mount, cx.now)?;
+                    let proof = || handler(&cx, &stage.call);
+                    let login = active.compute.run(|| door.opened(active, mount, cx.now, proof)).await?;
                     return logins::admitted(active, request, mount, login, &cx, &snapshot);
                 }
             };

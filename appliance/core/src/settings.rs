@@ -1,5 +1,6 @@
 //! What the operator chose, and what the binary puts in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use strongroom_audit::SinkConfig;
@@ -10,6 +11,7 @@ use strongroom_store::Store;
 use strongroom_types::{Clock, Entropy};
 
 use crate::json;
+use crate::lockouts::LockoutSetting;
 
 /// Everything that core is given.
 pub struct Parts {
@@ -65,6 +67,8 @@ pub struct Settings {
     pub json: json::Limits,
     /// `redb` or `inmem`, as `sys/seal-status` shows it.
     pub storage_type: &'static str,
+    /// When somebody is locked out, by the kind of their method, or for `all`.
+    pub user_lockout: BTreeMap<String, LockoutSetting>,
     /// Which node this is: only its own devices are asked.
     pub node: String,
 }
@@ -80,6 +84,7 @@ impl Default for Settings {
             max_request_size: 32 * 1024 * 1024,
             json: json::Limits::default(),
             storage_type: "inmem",
+            user_lockout: BTreeMap::new(),
             node: "node".into(),
         }
     }

@@ -15,7 +15,6 @@ use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Refusal, Timestamp};
 
 use crate::active::Active;
-use crate::entities;
 use crate::fault::{self, barrier, damaged};
 use crate::leases::job;
 use crate::mounts::{Mount, MountRecord, name_of};
@@ -24,6 +23,7 @@ use crate::revocation::aside;
 use crate::sys::rotate::Automatic;
 use crate::tokens::TokenRecord;
 use crate::{Finish, log};
+use crate::{entities, lockouts};
 
 /// Records looked at by one slice.
 const SLICE: usize = 500;
@@ -265,6 +265,7 @@ async fn doomed_mounts(active: &Arc<Active>) -> Result<Swept, Refusal> {
         let mut rest = below(&view, &snapshot, &root)?;
         let due = view.at(snapshot.clone()).due(Minute::LAST, None, SLICE).map_err(barrier)?;
         rest.extend(due.into_iter().map(|due| (view.clone(), Write::delete(due.name).due(due.minute))));
+        rest.extend(below(active.lockouts.view(), &snapshot, &lockouts::name_of_mount(parsed)?)?);
         rest.extend(below(&active.entities, &snapshot, &entities::aliases(parsed)?)?);
         if rest.is_empty() && lingered(active, &system, &id)? {
             active.system.seal(&Write::delete(mark(&id)?), &mut batch).map_err(barrier)?;

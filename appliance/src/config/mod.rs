@@ -6,12 +6,13 @@
 //! | [`load`] | files and folders into one [`Config`], or everything that is wrong with them |
 //! | [`stanza`] | reading one stanza: what nobody asks for is an unknown key |
 //! | [`report`] | problems and warnings with file, line and column |
-//! | `top`, `listener`, `storage`, `seal`, `audit` | the stanzas |
+//! | `top`, `listener`, `storage`, `seal`, `audit`, `lockout` | the stanzas |
 //! | `words` | the nearest right word |
 
 mod audit;
 mod listener;
 mod load;
+mod lockout;
 pub mod report;
 mod seal;
 pub mod stanza;
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use strongroom_core::LockoutSetting;
 use strongroom_core::log::Level;
 use strongroom_http::{CustomHeaders, Limits, MinVersion};
 use strongroom_store::Reserve;
@@ -79,6 +81,8 @@ pub struct Config {
     pub pid_file: Option<PathBuf>,
     /// How much is logged; information when `None`. Read again at SIGHUP.
     pub log_level: Option<Level>,
+    /// When somebody is locked out, by the kind of auth method or for `all`.
+    pub user_lockout: BTreeMap<String, LockoutSetting>,
 }
 
 /// One address to listen on.

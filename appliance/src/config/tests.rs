@@ -135,6 +135,31 @@ fn files_of_a_folder_add_up_in_order_and_the_last_word_counts() {
 }
 
 #[test]
+fn lockouts_are_set_for_all_and_for_a_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = "storage \"inmem\" {}\nlistener \"tcp\" { tls_disable = true }\n";
+    let with = |text: &str| {
+        fs::write(folder.path().join("a.hcl"), format!("{base}{text}")).unwrap();
+        load(&[folder.path().to_owned()]).map(|(config, _)| config).map_err(|report| report.to_string())
+    };
+    let text = "user_lockout \"all\" {\n  lockout_threshold = \"7\"\n  lockout_duration = \"10m\"\n}\n\
+                user_lockout \"userpass\" {\n  lockout_counter_reset = \"1m\"\n  disable_lockout = \"true\"\n}\n";
+    let read = with(text).unwrap().user_lockout;
+    let (all, own) = (read["all"], read["userpass"]);
+    assert_eq!((all.threshold, all.duration, all.counter_reset, all.disable), (7, 600, 0, None));
+    assert_eq!((own.threshold, own.counter_reset, own.disable), (0, 60, Some(true)));
+    for wrong in [
+        "user_lockout \"token\" {}",
+        "user_lockout \"all\" { lockout_threshold = 0 }",
+        "user_lockout \"all\" { lockout_duration = 0 }",
+        "user_lockout \"all\" { lockout_thresold = 3 }",
+        "user_lockout \"all\" {}\nuser_lockout \"all\" {}",
+    ] {
+        assert!(with(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let report = load(&[folder.path().to_owned(), folder.path().join("none.hcl")]).unwrap_err().to_string();

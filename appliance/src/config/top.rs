@@ -1,11 +1,14 @@
 //! The top level of a file, and what makes a whole of several.
 
+use std::collections::BTreeMap;
+
+use strongroom_core::LockoutSetting;
 use strongroom_core::log::{Level, NoLevel};
 
 use super::stanza::Stanza;
 use super::{
     Audit, Config, DEFAULT_LEASE_TTL, JsonLimits, KEY_MEMORY, Listener, MAX_JSON_DEPTH, MAX_JSON_MEMBERS,
-    MAX_LEASE_TTL, Seal, Storage, audit, listener, seal, storage,
+    MAX_LEASE_TTL, Seal, Storage, audit, listener, lockout, seal, storage,
 };
 
 /// What has been read so far. Of a single value the last file's counts; stanzas add up.
@@ -25,6 +28,7 @@ pub struct Draft {
     key_memory: Option<u64>,
     pid_file: Option<std::path::PathBuf>,
     log_level: Option<Level>,
+    user_lockout: BTreeMap<String, LockoutSetting>,
 }
 
 impl Draft {
@@ -53,6 +57,13 @@ impl Draft {
                     stanza.problem("there is a sink of this name already");
                 }
                 self.audit.extend(audit::read(kind, name, stanza));
+            }
+        });
+        top.blocks("user_lockout", 1, |labels, stanza| {
+            let kind = labels.first().unwrap_or(&"");
+            let setting = lockout::read(kind, stanza);
+            if self.user_lockout.insert((*kind).to_owned(), setting).is_some() {
+                stanza.problem("there is one for this kind already");
             }
         });
         self.values(top);
@@ -124,6 +135,7 @@ impl Draft {
             key_memory: self.key_memory.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(KEY_MEMORY),
             pid_file: self.pid_file,
             log_level: self.log_level,
+            user_lockout: self.user_lockout,
         })
     }
 }
@@ -186,7 +198,6 @@ fn foreign(top: &mut Stanza<'_>) {
         "unsafe_allow_api_audit_creation",
         "allow_audit_log_prefixing",
         "unsafe_cross_namespace_identity",
-        "user_lockout",
         "administrative_namespace_path",
         "activity_log",
         "hcp_link",

@@ -116,6 +116,7 @@ fn settings(config: &Config, storage_type: &'static str) -> Settings {
         json: json::Limits { depth: config.json.depth, members: config.json.members },
         storage_type,
         node: config.node.clone(),
+        user_lockout: config.user_lockout.clone(),
     }
 }
 

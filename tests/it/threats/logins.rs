@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use strongroom_tests::Client;
-use strongroom_tests::process::{DevServer, errors};
+use strongroom_tests::process::{DevServer, Plain, errors};
 
 /// An AppRole method at `auth/ci` with the role `web`: its id.
 async fn role(root: &mut Client, says: Value) -> String {
@@ -27,6 +27,9 @@ async fn c8_a_secret_id_of_ten_uses_is_used_ten_times_by_a_thousand_at_once() {
     let server = DevServer::start().await.unwrap();
     let mut root = server.client();
     let id = role(&mut root, json!({"token_policies": "default"})).await;
+    // So many who come too late would lock the role out.
+    let config = json!({"user_lockout_config": {"lockout_disable": true}});
+    assert_eq!(root.send("POST", "sys/auth/ci/tune", Some(&config)).await.unwrap().status, 204);
     for uses in [10, 1] {
         let sid = secret_id(&mut root, json!({ "num_uses": uses })).await;
         let proof = json!({ "role_id": id, "secret_id": sid });
@@ -38,12 +41,7 @@ async fn c8_a_secret_id_of_ten_uses_is_used_ten_times_by_a_thousand_at_once() {
                     200 => Some(answer.body["auth"]["client_token"].as_str().unwrap().to_owned()),
                     _ => {
                         let said = errors(&answer.body);
-                        assert!(
-                            said == "invalid role or secret ID" || said == "permission denied",
-                            "{} {}",
-                            answer.status,
-                            answer.body
-                        );
+                        assert_eq!((answer.status, said.as_str()), (400, "invalid role or secret ID"));
                         None
                     }
                 }
@@ -113,4 +111,89 @@ async fn a_secret_id_and_a_login_travel_wrapped_and_the_accessor_shows_whose_the
     let opened =
         Client::plain(server.address, token).send("POST", "sys/wrapping/unwrap", None).await.unwrap();
     assert_eq!(opened.body["auth"]["metadata"]["role_name"], "web");
+}
+
+/// What each of these paths is answered, with the wrong password; then with the right one.
+async fn guess(server: &DevServer, paths: &[&str], right: &str) -> (Vec<u16>, u16) {
+    let mut nobody = Client::plain(server.address, "");
+    let mut told = Vec::new();
+    for path in paths {
+        let answer = nobody.send("POST", path, Some(&json!({"password": "wrong"}))).await.unwrap();
+        told.push(answer.status);
+    }
+    let last = nobody.send("POST", right, Some(&json!({"password": "right"}))).await.unwrap();
+    (told, last.status)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2025_6004_and_54998_every_spelling_of_a_name_shares_one_count() {
+    let server = DevServer::start().await.unwrap();
+    let mut root = server.client();
+    root.send("POST", "sys/auth/people", Some(&json!({"type": "userpass"}))).await.unwrap();
+    root.send("POST", "auth/people/users/testing", Some(&json!({"password": "right"}))).await.unwrap();
+    let right = "auth/people/login/testing";
+    let spellings = ["testing", "Testing", "TESTING", "%74esting", "tEsTiNg"];
+    let paths: Vec<String> = spellings.iter().map(|name| format!("auth/people/login/{name}")).collect();
+    let mut paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let (told, last) = guess(&server, &paths, right).await;
+    assert_eq!((told, last), (vec![400; 5], 403));
+    paths.truncate(1);
+    assert_eq!(guess(&server, &paths, "auth/people/login/TESTING").await, (vec![403], 403));
+    // A name that is nobody's is another one, and locks nobody but itself.
+    let other = ["auth/people/login/testing%20"; 6];
+    root.send("POST", "auth/people/users/tested", Some(&json!({"password": "right"}))).await.unwrap();
+    let (told, last) = guess(&server, &other, "auth/people/login/tested").await;
+    assert_eq!((told, last), (vec![400, 400, 400, 400, 400, 403], 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2025_6010_and_c6_whoever_is_nobody_is_locked_out_as_somebody_is() {
+    let server = DevServer::start().await.unwrap();
+    let mut root = server.client();
+    let id = role(&mut root, json!({"token_policies": "default"})).await;
+    let sid = secret_id(&mut root, json!({})).await;
+    let spaced = format!(" {id} ");
+    let mut answers = Vec::new();
+    for role_id in [id.as_str(), "nobody"] {
+        let mut nobody = Client::plain(server.address, "");
+        let mut told = Vec::new();
+        for _ in 0..7 {
+            let body = json!({ "role_id": role_id, "secret_id": "guess" });
+            let answer = nobody.send("POST", "auth/ci/login", Some(&body)).await.unwrap();
+            told.push((answer.status, errors(&answer.body)));
+        }
+        answers.push(told);
+    }
+    assert_eq!(answers[0], answers[1]);
+    let statuses: Vec<u16> = answers[0].iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [400, 400, 400, 400, 400, 403, 403]);
+    let body = json!({ "role_id": spaced, "secret_id": sid });
+    let mut nobody = Client::plain(server.address, "");
+    assert_eq!(nobody.send("POST", "auth/ci/login", Some(&body)).await.unwrap().status, 403);
+    // An operator lets it in again.
+    let seen = root.send("GET", "sys/locked-users", None).await.unwrap();
+    let method = seen.body["data"]["by_namespace"][0]["mount_accessors"][0].clone();
+    assert_eq!((&seen.body["data"]["total"], &method["alias_identifiers"]), (&json!(1), &json!([id])));
+    let path = format!("sys/locked-users/{}/unlock/{id}", method["mount_accessor"].as_str().unwrap());
+    assert_eq!(root.send("POST", &path, None).await.unwrap().status, 204);
+    assert_eq!(nobody.send("POST", "auth/ci/login", Some(&body)).await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c6_a_lockout_outlives_the_process() {
+    let mut server = Plain::start().await.unwrap();
+    let mut root = server.client();
+    root.send("POST", "sys/auth/people", Some(&json!({"type": "userpass"}))).await.unwrap();
+    root.send("POST", "auth/people/users/ann", Some(&json!({"password": "right"}))).await.unwrap();
+    let guess = async |client: &mut Client, password: &str| {
+        let body = json!({ "password": password });
+        client.send("POST", "auth/people/login/ann", Some(&body)).await.unwrap().status
+    };
+    for _ in 0..5 {
+        assert_eq!(guess(&mut root, "wrong").await, 400);
+    }
+    server.stop();
+    server.run().await.unwrap();
+    let mut root = server.client();
+    assert_eq!(guess(&mut root, "right").await, 403);
 }

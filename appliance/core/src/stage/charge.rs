@@ -133,7 +133,7 @@ fn place<'r>(mounts: &'r MountTable, routed: &'r Routed) -> (Option<MountId>, &'
 }
 
 fn is_login(target: &Target) -> bool {
-    matches!(target, Target::Engine { endpoint, .. } if matches!(endpoint.run, Handler::Login(_)))
+    matches!(target, Target::Engine { endpoint, .. } if matches!(endpoint.run, Handler::Login(_) | Handler::SlowLogin(_)))
 }
 
 fn client(head: &Head) -> Option<IpAddr> {

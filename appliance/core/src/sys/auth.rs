@@ -149,7 +149,11 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
         return Err(in_use(held));
     }
     let mut config = MountConfig { token_type: "default-service".into(), ..MountConfig::default() };
-    configure(&mut config, &path, &call.get(&CONFIG).unwrap_or_default(), &active.settings)?;
+    let given = call.get(&CONFIG).unwrap_or_default();
+    if given.contains_key("user_lockout_config") {
+        return Err(Refusal::bad_request("'user_lockout_config' is set by tune, once the method is there"));
+    }
+    configure(&mut config, &path, &given, &active.settings)?;
     let record = MountRecord {
         v: 1,
         id: MountId::from_random(active.entropy.draw()?),

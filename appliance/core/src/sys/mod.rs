@@ -8,6 +8,7 @@ mod cors;
 mod generate_root;
 mod headers;
 mod internal;
+mod locked_users;
 pub mod loggers;
 mod mounts;
 mod password_policies;
@@ -37,6 +38,7 @@ pub const TABLES: &[Table<Run>] = &[
     password_policies::ROUTES,
     capabilities::ROUTES,
     internal::ROUTES,
+    locked_users::ROUTES,
     audit::ROUTES,
     seal::ROUTES,
     clock::ROUTES,

@@ -229,8 +229,15 @@ pub(super) fn show(record: &MountRecord) -> Value {
 }
 
 pub(super) fn show_config(config: &MountConfig) -> JsonMap {
-    match serde_json::to_value(config) {
+    let map = |value| match value {
         Ok(Value::Object(map)) => map,
         _ => JsonMap::new(),
+    };
+    let mut shown = map(serde_json::to_value(config));
+    if let Some(lockout) = &config.user_lockout {
+        shown.remove("user_lockout");
+        shown.extend(map(serde_json::to_value(lockout)));
+        shown.insert("user_lockout_disable".into(), lockout.disable.unwrap_or_default().into());
     }
+    shown
 }

@@ -8,10 +8,10 @@ use strongroom_types::{JsonMap, Refusal, Reply};
 
 use super::mounts::{DESCRIPTION, OPTIONS, alone, given_path, look, options, show_config, system_record};
 use super::{PATH, at_top};
-use crate::Settings;
 use crate::fault::{barrier, damaged};
 use crate::mounts::{MountConfig, is_auth, name_of};
 use crate::perform::{After, Run, Scene, Work, of_mount};
+use crate::{LockoutSetting, Settings};
 
 type Texts = Field<Vec<String>>;
 
@@ -32,7 +32,10 @@ const ANSWERED: Texts = Field::new("allowed_response_headers", "Headers that ans
 const VERSION: Field<String> = Field::new("plugin_version", "Refused: engines are built in.");
 const MANAGED: Texts = Field::new("allowed_managed_keys", "Refused: there are no managed keys.");
 const TOKEN_TYPE: Field<String> = Field::new("token_type", "Of auth methods only.");
-const LOCKOUT: Field<JsonMap> = Field::new("user_lockout_config", "Of auth methods only.");
+const LOCKOUT: Field<JsonMap> = Field::new(
+    "user_lockout_config",
+    "lockout_threshold, lockout_duration, lockout_counter_reset, lockout_disable; of auth methods only.",
+);
 
 pub(super) const TUNABLE: &[FieldSpec] = &[
     DESCRIPTION.spec(),
@@ -116,6 +119,10 @@ pub(super) fn tune_of(scene: &Scene<'_>, path: &str) -> Result<Work, Refusal> {
         record.description = description;
     }
     configure(&mut record.config, path, &call.fields, &active.settings)?;
+    let can_be_guessed = mount.method.is_some_and(|method| method.knock.is_some());
+    if record.config.user_lockout.is_some() && !can_be_guessed {
+        return Err(Refusal::bad_request("nobody is locked out of this type of auth method"));
+    }
     let mut work = Work::reply(Reply::Empty).then([After::Mount(record.id)]);
     if let Some(changed) = call.get(&OPTIONS) {
         record.options.extend(options(Some(changed))?);
@@ -174,15 +181,40 @@ pub(super) fn configure(
             "token_type" if !is_empty(value) => {
                 return Err(Refusal::bad_request("'token_type' can only be set on auth methods"));
             }
-            "user_lockout_config" if !is_empty(value) => {
-                return Err(Refusal::bad_request("'user_lockout_config' is not available yet"));
-            }
+            "user_lockout_config" if !is_empty(value) => match value.as_object() {
+                Some(given) if is_auth(path) => lockout(config.user_lockout.get_or_insert_default(), given)?,
+                _ => {
+                    return Err(Refusal::bad_request(
+                        "'user_lockout_config' can only be set on auth methods",
+                    ));
+                }
+            },
             _ => {}
         }
     }
     let most = if config.max_lease_ttl == 0 { settings.max_lease_ttl } else { config.max_lease_ttl };
     if config.default_lease_ttl > most {
         return Err(Refusal::bad_request("given default lease TTL greater than given max lease TTL"));
+    }
+    Ok(())
+}
+
+/// Takes over what `given` names. A name that is not known would be believed to have been set.
+fn lockout(setting: &mut LockoutSetting, given: &JsonMap) -> Result<(), Refusal> {
+    for (key, value) in given.iter().filter(|(_, value)| !value.is_null()) {
+        match key.as_str() {
+            "lockout_threshold" => {
+                let count = Kind::Int.convert(value).and_then(|value| value.as_u64());
+                setting.threshold =
+                    count.ok_or_else(|| Refusal::bad_request("'lockout_threshold' must be a number"))?;
+            }
+            "lockout_duration" => setting.duration = seconds(key, value)?,
+            "lockout_counter_reset" | "lockout_counter_reset_duration" => {
+                setting.counter_reset = seconds(key, value)?;
+            }
+            "lockout_disable" => setting.disable = Some(truth(key, value)?),
+            _ => return Err(Refusal::bad_request("'user_lockout_config' holds a name that is not known")),
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod full_disk;
 mod generate_root;
 mod lifecycle;
 mod lifetimes;
+mod lockouts;
 mod logins;
 mod mounts;
 mod password_policies;
