@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use strongroom_barrier::{Due, Entry, Minute, Name, Reader, View, Write};
 use strongroom_store::{Batch, Snapshot, StoreError};
+use strongroom_types::error::Kind;
 use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Refusal, Timestamp};
 
@@ -83,18 +84,34 @@ pub async fn sweep(active: &Arc<Active>) -> Result<Swept, Refusal> {
 
 /// A slice of what each mount's engine has to remove. What another request changes meanwhile is looked at again next time.
 async fn swept_by_engines(active: &Arc<Active>) -> Result<Swept, Refusal> {
-    let mounts = active.mounts.load_full();
     let mut swept = Swept::All;
+    // Engines know the floor only: by it something may be over that lives on when the clock is accepted as it is.
+    if active.clock.behind().is_some() {
+        return Ok(swept);
+    }
+    let mounts = active.mounts.load_full();
     for mount in mounts.all() {
-        let Some(sweep) = mount.engine.sweep else { continue };
-        let cx = perform::cx(active, mount, None, active.snapshot()?);
-        let writes = aside(|| sweep(&cx))?;
-        let writes: Vec<_> = writes.into_iter().map(|write| (mount.view.clone(), write)).collect();
-        if !writes.is_empty() && commit(active, writes.iter()).await? == Settled::Done {
-            swept = Swept::Some;
+        match swept_by_engine(active, mount).await {
+            Ok(Swept::All) => {}
+            Ok(Swept::Some) => swept = Swept::Some,
+            Err(cause) if cause.kind == Kind::Sealed => return Err(cause),
+            Err(cause) => {
+                // One mount whose records are damaged must not keep the others from being swept.
+                let why = cause.cause.as_deref().unwrap_or(&cause.message);
+                log::warn(format_args!("the mount {} cannot be swept: {why}", mount.record.path));
+            }
         }
     }
     Ok(swept)
+}
+
+async fn swept_by_engine(active: &Arc<Active>, mount: &Mount) -> Result<Swept, Refusal> {
+    let Some(sweep) = mount.engine.sweep else { return Ok(Swept::All) };
+    let cx = perform::cx(active, mount, None, active.snapshot()?);
+    let writes = aside(|| sweep(&cx))?;
+    let writes: Vec<_> = writes.into_iter().map(|write| (mount.view.clone(), write)).collect();
+    let is_done = !writes.is_empty() && commit(active, writes.iter()).await? == Settled::Done;
+    Ok(if is_done { Swept::Some } else { Swept::All })
 }
 
 /// Tokens whose time is over, with all that descends from them.

@@ -265,14 +265,28 @@ fn shown(answer: Result<Reply, Refusal>) -> Answer {
 
 // === engines ===
 
-static TOY: Engine =
-    Engine { kind: "toy", help: "Keeps objects, and counts.", routes: |_| Ok(TOY_ROUTES), ..Engine::BASE };
+static TOY: Engine = Engine {
+    kind: "toy",
+    help: "Keeps objects, and counts.",
+    routes: |_| Ok(TOY_ROUTES),
+    sweep: Some(sweep),
+    ..Engine::BASE
+};
 static CUBBYHOLE: Engine = Engine {
     kind: "cubbyhole",
     help: "Objects of a token.",
     routes: |_| Ok(CUBBYHOLE_ROUTES),
     ..Engine::BASE
 };
+/// What stands at `old` and at `broken` in the toys: the one goes, the other ends the sweep of its mount.
+fn sweep(cx: &Cx) -> Result<Vec<Write>, Refusal> {
+    if cx.get(&record::name("objects", "broken")?)?.is_some() {
+        return Err(Refusal::fault("a record that is broken"));
+    }
+    let old = record::name("objects", "old")?;
+    Ok(cx.get(&old)?.map(|_| Write::delete(old)).into_iter().collect())
+}
+
 static ENGINES: &[&Engine] = &[&TOY, &CUBBYHOLE, &crate::leases::testing::VENDING];
 static DOOR: Method = Method {
     engine: Engine { kind: "door", help: "Opens to a word.", routes: |_| Ok(DOOR_ROUTES), ..Engine::BASE },

@@ -8,6 +8,9 @@ use strongroom_types::{Cidr, Timestamp};
 use crate::SHAPE;
 use crate::role::with_bits;
 
+/// Seconds by which time may step back.
+const STEP: i64 = 60;
+
 /// What is stored of a secret-id; never the secret-id.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SecretId {
@@ -32,9 +35,10 @@ pub struct SecretId {
 }
 
 impl SecretId {
-    /// Whether it can still be used.
+    /// Whether it can still be used. One that ends, and was made later than now, was made by a clock that was wrong: it
+    /// would live longer than it was given.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|end| now < end)
+        self.expires.is_none_or(|end| now < end && self.created <= now.plus_secs(STEP))
     }
 
     /// As clients read it.

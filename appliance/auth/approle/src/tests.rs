@@ -111,6 +111,20 @@ fn cve_2026_115362_an_expired_secret_id_is_refused_without_any_sweep() {
 }
 
 #[test]
+fn a_secret_id_of_a_clock_that_was_ahead_does_not_live_longer_for_it() {
+    let mount = mount();
+    let id = role(&mount, "web", json!({}));
+    mount.wait(24 * 3600);
+    let (ends, _) = secret(&mount, "web", json!({"ttl": "48h"}));
+    let (lasts, _) = secret(&mount, "web", json!({}));
+    mount.wait(-60);
+    assert_eq!(login(&mount, &id, &ends).0, 200);
+    mount.wait(-1);
+    assert_eq!(login(&mount, &id, &ends), refused());
+    assert_eq!(login(&mount, &id, &lasts).0, 200);
+}
+
+#[test]
 fn a_role_that_is_gone_takes_its_secret_ids_with_it() {
     let mount = mount();
     let id = role(&mount, "web", json!({"role_id": "fixed"}));

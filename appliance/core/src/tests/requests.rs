@@ -255,7 +255,13 @@ async fn c5_the_routes_without_a_token_are_these() {
     let own: Vec<_> = crate::sys::TABLES.iter().flat_map(|table| open(table)).collect();
     assert_eq!(
         own,
-        ["internal/ui/mounts", "internal/ui/mounts/{path*}", "internal/specs/openapi", "wrapping/lookup"]
+        [
+            "internal/ui/mounts",
+            "internal/ui/mounts/{path*}",
+            "internal/specs/openapi",
+            "generate-root/attempt",
+            "wrapping/lookup"
+        ]
     );
     assert!(crate::tokens::routes::TABLES.iter().flat_map(|table| open(table)).next().is_none());
     let always: Vec<_> = crate::always::ROUTES.iter().map(|route| route.path).collect();
@@ -271,6 +277,7 @@ async fn c5_the_routes_without_a_token_are_these() {
             "audit",
             "audit/{path*}",
             "seal",
+            "step-down",
             "clock",
             "config/cors",
             "config/ui/headers",
@@ -279,6 +286,26 @@ async fn c5_the_routes_without_a_token_are_these() {
             "config/auditing/request-headers/{header}",
             "rotate",
             "rotate/keyring",
+            "rekey/init",
+            "rekey/update",
+            "rekey/verify",
+            "rekey/backup",
+            "rekey/recovery-key-backup",
+            "rekey-recovery-key/init",
+            "rekey-recovery-key/update",
+            "rekey-recovery-key/verify",
+            "rotate/root",
+            "rotate/root/init",
+            "rotate/root/update",
+            "rotate/root/verify",
+            "rotate/root/backup",
+            "rotate/recovery/init",
+            "rotate/recovery/update",
+            "rotate/recovery/verify",
+            "rotate/recovery/backup",
+            "generate-root-token/attempt",
+            "generate-root-token/update",
+            "generate-root/update",
             "leases",
             "leases/lookup/{prefix*}",
             "leases/revoke-prefix/{prefix*}",

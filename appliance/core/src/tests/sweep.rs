@@ -209,6 +209,27 @@ async fn cve_2026_42186_2020_7220_and_2019_18616_a_mount_that_is_gone_is_emptied
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_mount_that_cannot_be_swept_keeps_no_other_from_being_and_a_wrong_clock_keeps_all() {
+    let rig = Rig::new().await;
+    let active = active(&rig);
+    for mount in ["a", "b"] {
+        rig.put(&format!("sys/mounts/{mount}"), &rig.root, json!({"type": "toy"})).await.unwrap();
+        rig.put(&format!("{mount}/old"), &rig.root, json!({"x": 1})).await.unwrap();
+    }
+    rig.put("a/broken", &rig.root, json!({"x": 1})).await.unwrap();
+    let is_there = async |path: &str| rig.get(path, &rig.root).await.is_ok();
+    rig.clock.advance(-3600);
+    sweep_all(&active).await;
+    assert!(is_there("a/old").await && is_there("b/old").await);
+    rig.clock.advance(3600);
+    sweep_all(&active).await;
+    assert!(is_there("a/old").await && !is_there("b/old").await);
+    rig.delete("a/broken", &rig.root).await.unwrap();
+    sweep_all(&active).await;
+    assert!(!is_there("a/old").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_cubbyhole_goes_in_slices_and_its_token_at_once() {
     let rig = Rig::new().await;
     let active = active(&rig);
