@@ -84,6 +84,13 @@ check test "$(VAULT_TOKEN=$(cat token.job) vault token lookup -format=json | jq 
 check test "$(vault list -format=json auth/approle/role | jq -r 'join(",")')" = job
 check test "$(code_of vault write auth/approle/login role_id="$role_id" secret_id=invented)" = 2
 
+VAULT_TOKEN='' vault login -method=userpass -path=people -token-only username=ann password=secret >token.short
+lease=$(vault list -format=json sys/leases/lookup/auth/people/login/ann | jq -r '.[0]')
+check test "$(vault lease lookup -format=json "auth/people/login/ann/$lease" | jq -r .data.id)" = "auth/people/login/ann/$lease"
+vault lease revoke -sync -prefix auth/people/login/ann >/dev/null
+check test "$(VAULT_TOKEN=$(cat token.short) code_of vault token lookup)" = 2
+VAULT_TOKEN='' vault login -method=userpass -path=people -token-only username=ann password=secret >token
+
 vault auth disable people >/dev/null
 check test "$(VAULT_TOKEN=$(cat token) code_of vault token lookup)" = 2
 vault secrets move team crew >/dev/null

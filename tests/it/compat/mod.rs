@@ -71,6 +71,11 @@ async fn hvac_uses_mounts_wrapping_audit_and_rotation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hvac_uses_leases() {
+    hvac("hvac_leases.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hvac_initialises_unseals_and_seals() {
     let server = Fresh::start().await.unwrap();
     counted(Command::new(packages::python()).arg(source("hvac_seal.py")).at(
@@ -88,7 +93,7 @@ async fn vaultrs_works_from_init_to_seal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn node_vault_works_from_init_to_wrapping() {
+async fn node_vault_works_from_init_to_leases() {
     let folder = packages::node();
     let server = Fresh::start().await.unwrap();
     counted(Command::new("node").arg(folder.join("vault.mjs")).at(&server.url(), &server.ca_file(), ""));
