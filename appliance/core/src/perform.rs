@@ -250,9 +250,9 @@ pub async fn perform(
 }
 
 impl Outcome {
-    /// Whether nothing is to be committed.
+    /// Whether nothing is to be committed, and nothing to be waited for.
     pub fn is_only_an_answer(&self) -> bool {
-        self.writes.is_empty() && self.sealed.is_empty() && self.after.is_empty()
+        self.writes.is_empty() && self.sealed.is_empty() && self.after.is_empty() && self.settle.is_none()
     }
 
     /// A refusal: nothing is written but what it costs.

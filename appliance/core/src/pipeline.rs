@@ -95,8 +95,8 @@ async fn check(
     Ok(trail.authorized(authorize(active, request)?))
 }
 
-/// Performs, unless that has been done, and commits; again, if what the handler had read was changed meanwhile. A refusal costs a use of the
-/// token, too.
+/// Performs, unless that has been done, and commits; again, if what the handler had read was changed meanwhile. A refusal
+/// costs a use of the token, too.
 async fn effect(
     active: &Arc<Active>,
     checked: Result<Request<Authorized>, Refusal>,

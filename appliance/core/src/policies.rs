@@ -6,11 +6,10 @@
 //! One that cannot be parsed, because an older version took what this one refuses, denies everything to whoever holds
 //! it: what it was to forbid is not known. It is listed and can be read, replaced and removed as any other.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rpds::RedBlackTreeMapSync;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Name, Reader, Write};
 use strongroom_policy::builtin::RESPONSE_WRAPPING;
@@ -59,7 +58,7 @@ type Parsed = RedBlackTreeMapSync<String, Option<Arc<Policy>>>;
 struct Loaded {
     /// `None` for one that cannot be parsed.
     parsed: Parsed,
-    compiled: ArcSwap<HashMap<Vec<String>, Arc<Acl>>>,
+    compiled: ArcSwap<HashTrieMapSync<Vec<String>, Arc<Acl>>>,
 }
 
 impl Policies {
@@ -97,9 +96,8 @@ impl Policies {
             Acl::compile(&found.unwrap_or_default())
         });
         state.compiled.rcu(|known| {
-            let mut more = if known.len() < MAX_COMPILED { HashMap::clone(known) } else { HashMap::new() };
-            more.insert(names.to_vec(), acl.clone());
-            more
+            let known = if known.size() < MAX_COMPILED { known } else { &Arc::default() };
+            known.insert(names.to_vec(), acl.clone())
         });
         acl
     }

@@ -130,3 +130,21 @@ async fn a_console_is_told_all_that_its_user_may_do_and_nobody_else() {
     let console = rig.allowed(r#"path "sys/internal/ui/namespaces" { capabilities = ["read"] }"#).await;
     assert_eq!(rig.get("sys/internal/ui/namespaces", &console).await.unwrap()["data"]["keys"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_sets_of_policies_than_are_kept_compiled_all_decide_as_they_say() {
+    let rig = Rig::new().await;
+    rig.allowed(r#"path "toy/a" { capabilities = ["read"] }"#).await;
+    let State::Active(active) = &*rig.core.state() else { panic!("sealed") };
+    for round in 0..2 {
+        for number in 0..2100 {
+            let other = format!("other-{number}");
+            let held = |names: &[&str]| {
+                let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+                active.policies.acl(&names).capabilities("toy/a")
+            };
+            assert_eq!(held(&[&other, "test"]), ["read"], "{round}: {number}");
+            assert_eq!(held(&[&other]), ["deny"], "{round}: {number}");
+        }
+    }
+}
