@@ -18,6 +18,8 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from leases import leases
+
 CONNECTIONS = (1, 8, 32, 128)
 SECRETS = 1000
 VALUE = "x" * 1024
@@ -82,10 +84,10 @@ class Daemon:
         log = open(self.folder / "log", "a")
         self.process = subprocess.Popen([self.binary, "server", f"-config={self.folder}/strongroom.hcl"], stdout=log, stderr=log)
 
-    def ask(self, method, path, body=None):
+    def ask(self, method, path, body=None, timeout=60):
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self.url}/v1/{path}", data=data, method=method, headers={"X-Vault-Token": self.token})
-        with urllib.request.urlopen(request, context=self.context, timeout=60) as reply:
+        with urllib.request.urlopen(request, context=self.context, timeout=timeout) as reply:
             text = reply.read()
             return json.loads(text) if text else None
 
@@ -216,6 +218,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=5, help="length of each run")
     parser.add_argument("--million", action="store_true", help="also a restart with a million secrets")
+    parser.add_argument("--leases", type=int, default=0, metavar="N", help="also N leases: memory, restart, revocation by prefix")
     parser.add_argument("binary", help="the release build of strongroom")
     parser.add_argument("bare", help="the release build of the bare server")
     options = parser.parse_args()
@@ -237,6 +240,8 @@ def main():
         restart(daemon, f"{SECRETS:,} secrets and what was written")
         if options.million:
             million(daemon, folder)
+        if options.leases:
+            leases(daemon, options.leases, wrk, folder)
     except Failed as error:
         sys.exit(f"bench: {error}")
     finally:

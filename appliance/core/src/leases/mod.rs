@@ -29,6 +29,7 @@
 //! A job is how many leases end at once: one small commit says so, before it is answered. What it names is then taken
 //! back in slices by whoever waits for it, or beside the requests.
 
+mod commit;
 mod issue;
 pub mod job;
 mod record;
@@ -40,6 +41,7 @@ mod show;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub mod work;
 
 use std::collections::HashSet;

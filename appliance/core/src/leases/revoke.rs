@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use strongroom_barrier::{Minute, Name, View, Write};
 use strongroom_engine::LeaseHandler;
-use strongroom_store::{Batch, Snapshot, StoreError};
+use strongroom_store::Snapshot;
 use strongroom_types::error::Kind;
 use strongroom_types::id::MountId;
 use strongroom_types::{Refusal, Timestamp};
 use tokio::task::JoinSet;
 
+use super::commit::{Settled, commit};
 use super::record::{self, Found, LeaseId, LeaseRecord};
 use crate::active::Active;
-use crate::fault::{self, barrier, damaged};
+use crate::fault::damaged;
 use crate::mounts::Mount;
 use crate::revocation::aside;
 use crate::{log, perform, sweep};
@@ -105,7 +106,7 @@ pub async fn revoke(active: &Arc<Active>, ids: Vec<LeaseId>, wanted: &dyn Wanted
         let round = aside(|| plan(active, &mut queue, wanted))?;
         waiting.extend(round.waiting);
         tally.later += round.later;
-        match commit(active, round.steps.iter()).await? {
+        match commit(active, round.steps.iter().flat_map(|step| step.writes(active))).await? {
             Settled::Done => round.steps.into_iter().for_each(|step| tally.add(step.tally)),
             // One of them was used or renewed at this very moment, or is to be marked as failed, which a full disk does
             // not take: it must not keep the others.
@@ -236,7 +237,7 @@ async fn alone(active: &Arc<Active>, id: LeaseId, wanted: &dyn Wanted) -> Result
         let Some(step) = round.steps.into_iter().next() else {
             return wait_for(active, round.waiting, wanted.forces()).await;
         };
-        match commit(active, [&step].into_iter()).await? {
+        match commit(active, step.writes(active)).await? {
             Settled::Done => return Ok(step.tally),
             // It stays due, or its job does.
             Settled::Full => return Ok(Tally::failed(step.tally.error.unwrap_or_else(|| FULL.to_owned()))),
@@ -282,39 +283,11 @@ async fn waited(active: Arc<Active>, found: Found, mount: Arc<Mount>, force: boo
         }
     };
     let step = Step::new(&found, said.map(|writes| (writes, Some(mount))), force, active.clock.reading())?;
-    match commit(&active, [&step].into_iter()).await? {
+    match commit(&active, step.writes(&active)).await? {
         Settled::Done => Ok(step.tally),
         // What was given is taken back, and will be once more: what is gone already is no error.
         Settled::Conflict => Ok(Tally::failed("it is being changed: try again".to_owned())),
         Settled::Full => Ok(Tally::failed(FULL.to_owned())),
-    }
-}
-
-/// How a commit ended.
-enum Settled {
-    Done,
-    Conflict,
-    Full,
-}
-
-async fn commit(active: &Active, steps: impl Iterator<Item = &Step>) -> Result<Settled, Refusal> {
-    let mut batch = Batch::default();
-    let mut frees = true;
-    for (view, write) in steps.flat_map(|step| step.writes(active)) {
-        view.seal(write, &mut batch).map_err(barrier)?;
-        frees &= write.frees;
-    }
-    if batch.is_empty() {
-        return Ok(Settled::Done);
-    }
-    if frees {
-        batch.frees();
-    }
-    match active.store.commit(batch).await {
-        Ok(_) => Ok(Settled::Done),
-        Err(StoreError::Conflict) => Ok(Settled::Conflict),
-        Err(StoreError::NoSpace | StoreError::TooLarge) => Ok(Settled::Full),
-        Err(cause) => Err(fault::store(cause)),
     }
 }
 

@@ -4,19 +4,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom_barrier::{Due, Minute, Name, View, Write};
-use strongroom_store::{Batch, StoreError};
+use strongroom_barrier::{Due, Minute, Name, Write};
 use strongroom_types::{Refusal, Timestamp};
 
+use super::commit::commit;
 use super::job::{self, Job, What};
 use super::record::{self, LeaseId, LeaseRecord};
 use super::revoke::{self, SLICE, Take, Tally, Wanted, now_if};
+use super::tokens::{end_token, end_tokens};
 use crate::active::Active;
-use crate::fault::{self, barrier, damaged};
+use crate::fault::{barrier, damaged};
 use crate::log;
 use crate::revocation::aside;
 use crate::sweep::Swept;
-use crate::tokens::Below;
 
 /// Between two looks when nothing calls for one.
 const PERIOD: Duration = Duration::from_secs(20);
@@ -24,8 +24,6 @@ const PERIOD: Duration = Duration::from_secs(20);
 const TURN: usize = 8;
 /// Jobs looked at in one go.
 const MOST_JOBS: usize = 500;
-/// Changes made by one batch of ended tokens, as far as one token's end does not need more.
-const MAX_WRITES: usize = 10_000;
 
 /// What a request waits for after its commit.
 pub enum Settle {
@@ -279,118 +277,6 @@ impl Wanted for OfJob<'_> {
 
     fn forces(&self) -> bool {
         self.job.forces()
-    }
-}
-
-// === tokens ===
-
-/// Ends the token whose lease `id` is.
-async fn end_token(active: &Active, job: &Job, id: &LeaseId) -> Result<(), Refusal> {
-    let _family = active.tokens.family.write().await;
-    let snapshot = active.snapshot()?;
-    let reader = active.tokens.view.at(snapshot.clone());
-    let known = active.tokens.find_by_lease_to_end(&reader, id.as_str(), active.now())?;
-    let Some(known) = known.filter(|known| job.takes_token(&known.record)) else { return Ok(()) };
-    let work = active.revoke(&snapshot, &known)?;
-    commit(active, work.writes.iter().map(|(view, write)| (view, write))).await?;
-    active.follow(work.after)
-}
-
-/// Ends the next tokens below `path`, with all that descends from them: how many, and whether these were all.
-async fn end_tokens(
-    active: &Arc<Active>,
-    job: &Job,
-    path: &str,
-    after: &mut Option<Name>,
-) -> Result<(usize, Swept), Refusal> {
-    // As whoever revokes: no child is born meanwhile.
-    let _family = active.tokens.family.write().await;
-    let round = aside(|| next_tokens(active, job, path, after))?;
-    if commit(active, round.ends.iter().flatten().map(|(view, write)| (view, write))).await?
-        == Settled::Conflict
-    {
-        // One of them was used or renewed at this very moment: it must not keep the others.
-        for end in &round.ends {
-            commit(active, end.iter().map(|(view, write)| (view, write))).await?;
-        }
-        // It is still there: once more.
-        return Ok((0, Swept::Some));
-    }
-    *after = round.after.or(after.take());
-    active.leases.wake.notify_one();
-    Ok((round.ended, round.swept))
-}
-
-/// Tokens that end together.
-struct Tokens {
-    /// What removes each.
-    ends: Vec<Vec<(View, Write)>>,
-    ended: usize,
-    /// The last that is wholly removed.
-    after: Option<Name>,
-    swept: Swept,
-}
-
-fn next_tokens(active: &Active, job: &Job, path: &str, after: &Option<Name>) -> Result<Tokens, Refusal> {
-    let snapshot = active.snapshot()?;
-    let reader = active.tokens.view.at(snapshot.clone());
-    let below = active.tokens.below(&reader, path, after.as_ref(), SLICE)?;
-    let swept = if below.len() < SLICE { Swept::All } else { Swept::Some };
-    let mut round = Tokens { ends: Vec::new(), ended: 0, after: None, swept };
-    let (mut gone, mut writes) = (HashSet::new(), 0);
-    for Below { name, key } in below {
-        let record = if gone.contains(&key) { None } else { active.tokens.record(&reader, &key)? };
-        if let Some(record) = record.filter(|token| job.takes_token(token)) {
-            let slice = active.end_slice(&snapshot, &key, record.spares_children)?;
-            // A family of which some have been removed already: seen again when they are.
-            let is_known = slice.tokens.iter().any(|key| gone.contains(key));
-            if !is_known {
-                writes += slice.writes.len();
-                round.ended += slice.tokens.len();
-                gone.extend(slice.tokens);
-                round.ends.push(slice.writes);
-            }
-            if is_known || !slice.whole {
-                round.swept = Swept::Some;
-                break;
-            }
-        }
-        round.after = Some(name);
-        if writes >= MAX_WRITES {
-            round.swept = Swept::Some;
-            break;
-        }
-    }
-    Ok(round)
-}
-
-// === commits ===
-
-#[derive(PartialEq, Eq)]
-enum Settled {
-    Done,
-    Conflict,
-}
-
-async fn commit<'a>(
-    active: &Active,
-    writes: impl Iterator<Item = (&'a View, &'a Write)>,
-) -> Result<Settled, Refusal> {
-    let (mut batch, mut frees) = (Batch::default(), true);
-    for (view, write) in writes {
-        view.seal(write, &mut batch).map_err(barrier)?;
-        frees &= write.frees;
-    }
-    if batch.is_empty() {
-        return Ok(Settled::Done);
-    }
-    if frees {
-        batch.frees();
-    }
-    match active.store.commit(batch).await {
-        Ok(_) => Ok(Settled::Done),
-        Err(StoreError::Conflict) => Ok(Settled::Conflict),
-        Err(cause) => Err(fault::store(cause)),
     }
 }
 
