@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""KV version 2 over HTTPS beside a bare HTTPS server: rates, latencies, fsyncs, memory, restart. See README.md."""
+"""KV version 2, tokens and AppRole over HTTPS beside a bare HTTPS server: rates, latencies, fsyncs, memory, restart. See README.md."""
 
 import argparse
 import json
@@ -41,6 +41,15 @@ request = function()
 end
 wrk.headers["X-Vault-Token"] = "%s"
 wrk.headers["Content-Type"] = "application/json"
+"""
+LOGIN = """
+local body = '{"role_id":"%s","secret_id":"%s"}'
+request = function() return wrk.format("POST", "/v1/auth/bench/login", nil, body) end
+wrk.headers["Content-Type"] = "application/json"
+"""
+LOOKUP = """
+request = function() return wrk.format("GET", "/v1/auth/token/lookup-self") end
+wrk.headers["X-Vault-Token"] = "%s"
 """
 BARE = """
 wrk.method = "GET"
@@ -120,6 +129,13 @@ class Daemon:
             self.ask("POST", f"sys/policies/acl/{name}", {"policy": rules})
         return self.ask("POST", "auth/token/create", {"policies": names, "ttl": "12h"})["auth"]["client_token"]
 
+    def approle(self):
+        """(role id, secret-id) of a role with the same five policies; neither is used up."""
+        self.ask("POST", "sys/auth/bench", {"type": "approle"})
+        self.ask("POST", "auth/bench/role/load", {"token_policies": [f"bench-{n}" for n in range(5)], "token_ttl": "1h"})
+        role = self.ask("GET", "auth/bench/role/load/role-id")["data"]["role_id"]
+        return role, self.ask("POST", "auth/bench/role/load/secret-id", {})["data"]["secret_id"]
+
     def memory(self):
         """Resident MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -161,18 +177,21 @@ def fsyncs(pid, seconds):
 def row(name, connections, figures, bare=None):
     rate, p50, p99 = figures
     ratio = f"{rate / bare:6.2f}" if bare else "      "
-    print(f"{name:<16} {connections:>4} {rate:>11,.0f} {ratio} {p50:>9,.0f} {p99:>9,.0f}", flush=True)
+    print(f"{name:<17} {connections:>4} {rate:>11,.0f} {ratio} {p50:>9,.0f} {p99:>9,.0f}", flush=True)
 
 
 def table(daemon, bare_url, options, folder):
     token = daemon.client_token()
+    proof = daemon.approle()
     # So many bytes as a read answers: the bare server sends as much.
-    print(f"{'':<16} {'conn':>4} {'per second':>11} {'ratio':>6} {'p50 µs':>9} {'p99 µs':>9}")
+    print(f"{'':<17} {'conn':>4} {'per second':>11} {'ratio':>6} {'p50 µs':>9} {'p99 µs':>9}")
     for connections in CONNECTIONS:
         bare = wrk(bare_url, BARE, connections, options.seconds, folder)
         row("bare server", connections, bare)
         row("read 1 KiB", connections, wrk(daemon.url, READ % (SECRETS, token), connections, options.seconds, folder), bare[0])
         row("durable write", connections, wrk(daemon.url, WRITE % (connections, VALUE, token), connections, options.seconds, folder), bare[0])
+        row("token lookup-self", connections, wrk(daemon.url, LOOKUP % token, connections, options.seconds, folder), bare[0])
+        row("AppRole login", connections, wrk(daemon.url, LOGIN % proof, connections, options.seconds, folder), bare[0])
     with ThreadPoolExecutor(1) as pool:
         load = pool.submit(wrk, daemon.url, WRITE % (7, VALUE, token), 32, options.seconds, folder)
         time.sleep(0.5)
