@@ -23,6 +23,7 @@ mod fuzz;
 mod golden;
 mod keys_of_people;
 mod once;
+mod routes;
 mod run_twice;
 mod scan;
 mod security_md;

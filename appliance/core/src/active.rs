@@ -28,7 +28,7 @@ use crate::quotas::Quotas;
 use crate::rules::ResponseRules;
 use crate::sys::remount::Moves;
 use crate::tokens::{Tokens, UseLocks};
-use crate::{Parts, Settings, audit_trail, log};
+use crate::{Parts, Settings, audit_trail, log, versions};
 
 /// The view of core's own records: mounts, policies, the audit salts, the clock's floor.
 pub const SYSTEM: MountId = MountId(*b"strongroom/sys\0\0");
@@ -118,6 +118,7 @@ impl Active {
         let view = |id| View::new(&barrier, NamespaceId::ROOT, id);
         let (system, tokens) = (view(SYSTEM), view(TOKENS));
         let salts = audit_trail::salts(parts, &system).await?;
+        versions::note(parts, &system).await?;
         let snapshot = parts.store.snapshot().map_err(fault::store)?;
         let reader = system.at(snapshot.clone());
         let outbox = Outbox::load(view(OUTBOX), snapshot.clone())?;

@@ -20,6 +20,7 @@
 //! | `background`, `sweep` | what goes on beside the requests |
 //! | `logins`, `compute` | what becomes of a login; places for what computes long |
 //! | `wrapping` | answers that are put by, to be had once |
+//! | `versions` | which versions have served this cluster |
 //! | `sys`, `tokens` | core's own routes |
 //!
 //! Core names no engine and no device: both are parameters ([`Parts`]), as are time and randomness.
@@ -56,6 +57,7 @@ mod stage;
 mod sweep;
 mod sys;
 mod tokens;
+mod versions;
 mod wrapping;
 
 #[cfg(test)]

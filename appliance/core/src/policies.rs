@@ -36,6 +36,9 @@ pub struct PolicyRecord {
     /// Whether a writer has to say which version it follows.
     #[serde(default)]
     pub cas_required: bool,
+    /// From when on it counts for nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiration: Option<Timestamp>,
 }
 
 /// What the token of a wrapped answer may: open it.
@@ -44,7 +47,7 @@ const RESPONSE_WRAPPING_TEXT: &str = r#"path "sys/wrapping/unwrap" { capabilitie
 impl PolicyRecord {
     /// The first version of a policy, without its text.
     pub fn first(now: Timestamp) -> Self {
-        Self { v: 1, text: String::new(), version: 1, modified: now, cas_required: false }
+        Self { v: 1, text: String::new(), version: 1, modified: now, cas_required: false, expiration: None }
     }
 }
 
@@ -141,7 +144,11 @@ fn parse(name: &str, record: &PolicyRecord) -> Option<Arc<Policy>> {
             "the policy \"{name}\" cannot be used, and whoever holds it may do nothing until it is mended: {cause}"
         ));
     }
-    policy.ok().map(Arc::new)
+    let policy = policy.ok()?;
+    Some(Arc::new(match record.expiration {
+        Some(end) => policy.ending(end),
+        None => policy,
+    }))
 }
 
 /// What is stored of the policy `name`.

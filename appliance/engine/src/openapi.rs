@@ -14,6 +14,30 @@ pub fn paths<H>(prefix: &str, table: &[Route<H>]) -> Value {
     table.iter().map(|route| (shown_path(prefix, route), item(prefix, route))).collect::<JsonMap>().into()
 }
 
+/// The same, with the last part of `prefix` as a parameter: `auth/{userpass_mount_path}`, so that a client made from the
+/// document serves any mount of this kind.
+pub fn generic_paths<H>(prefix: &str, table: &[Route<H>]) -> Value {
+    let (before, last) = prefix.rsplit_once('/').map_or(("", prefix), |(before, last)| (before, last));
+    let name =
+        format!("{}_mount_path", last.replace(|c: char| !c.is_ascii_alphanumeric(), "_").to_lowercase());
+    let shown = if before.is_empty() { format!("{{{name}}}") } else { format!("{before}/{{{name}}}") };
+    let mut mount = parameter("path", &name, "Where it is mounted.");
+    if let Some(schema) = mount.get_mut("schema").and_then(Value::as_object_mut) {
+        schema.insert("default".into(), last.into());
+    }
+    let item = |route: &Route<H>| {
+        let mut item = item(prefix, route);
+        if let Some(item) = item.as_object_mut() {
+            let parameters = item.entry("parameters").or_insert_with(|| json!([]));
+            if let Some(parameters) = parameters.as_array_mut() {
+                parameters.push(mount.clone());
+            }
+        }
+        (shown_path(&shown, route), item)
+    };
+    table.iter().map(item).collect::<JsonMap>().into()
+}
+
 /// A whole document; `items` are what [`paths`] made. Where two of them know one path, the first counts.
 pub fn document(title: &str, version: &str, items: Vec<Value>) -> Value {
     let mut all = JsonMap::new();
@@ -252,6 +276,17 @@ mod tests {
                 "schema": { "type": "string", "enum": ["true"] },
             }])
         );
+    }
+
+    #[test]
+    fn a_mount_may_be_shown_as_a_parameter() {
+        let paths = generic_paths("auth/my-users", TABLE);
+        let data = &paths["/auth/{my_users_mount_path}/data/{path}"]["parameters"];
+        assert_eq!((&data[0]["name"], &data[1]["name"]), (&json!("path"), &json!("my_users_mount_path")));
+        assert_eq!(data[1]["schema"]["default"], "my-users");
+        let names = &generic_paths("kv", TABLE)["/{kv_mount_path}/metadata"];
+        assert_eq!(names["parameters"][0]["name"], "kv_mount_path");
+        assert_eq!(names["get"]["operationId"], "kv-list-metadata");
     }
 
     #[test]

@@ -104,6 +104,15 @@ impl Policy {
         &self.name
     }
 
+    /// The same policy, none of which counts from `end` on.
+    pub fn ending(mut self, end: Timestamp) -> Self {
+        for stanza in &mut self.stanzas {
+            let sooner = stanza.expiration.map_or(end, |own| own.min(end));
+            Arc::make_mut(stanza).expiration = Some(sooner);
+        }
+        self
+    }
+
     /// The stanzas in the order of the text; several may have the same path.
     pub fn stanzas(&self) -> &[Arc<Stanza>] {
         &self.stanzas

@@ -6,7 +6,10 @@ use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
 use strongroom_types::id::MountId;
 use strongroom_types::{JsonMap, Operation, Refusal, Reply};
 
-use super::mounts::{CONFIG, DESCRIPTION, LOCAL, OPTIONS, SEAL_WRAP, alone, given_path, look, options, show};
+use super::mounts::{
+    CONFIG, DESCRIPTION, ENTROPY, LOCAL, OPTIONS, PLUGIN, PLUGIN_VERSION, SEAL_WRAP, alone, given_path,
+    kind_asked, look, options, show,
+};
 use super::tune::{TUNABLE, configure, read_tune_of, tune_of};
 use super::{PATH, at_top};
 use crate::active::TOKENS;
@@ -23,6 +26,9 @@ const ENABLE: &[FieldSpec] = &[
     OPTIONS.spec(),
     LOCAL.spec(),
     SEAL_WRAP.spec(),
+    ENTROPY.spec(),
+    PLUGIN.spec(),
+    PLUGIN_VERSION.spec(),
 ];
 
 /// Where all auth methods are mounted.
@@ -136,8 +142,7 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let call = &scene.request.stage.call;
     let active = scene.active;
     let path = path(scene)?;
-    let kind = call.get(&TYPE).filter(|kind| !kind.is_empty());
-    let kind = kind.ok_or_else(|| Refusal::bad_request("backend type must be specified as a string"))?;
+    let kind = kind_asked(call, &TYPE)?;
     if kind == "token" {
         return Err(Refusal::bad_request("token credential backend cannot be instantiated"));
     }
@@ -165,7 +170,7 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
         config,
         local: call.get(&LOCAL).unwrap_or_default(),
         seal_wrap: call.get(&SEAL_WRAP).unwrap_or_default(),
-        external_entropy_access: false,
+        external_entropy_access: call.get(&ENTROPY).unwrap_or_default(),
     };
     // Builds the mount to find out whether there is such a method; it is built again after the commit.
     Mount::new(record.clone(), &active.barrier, active.kinds, &active.settings)?;

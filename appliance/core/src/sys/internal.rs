@@ -1,7 +1,7 @@
 //! `sys/internal`: what the command line, consoles and generators ask.
 
 use serde_json::{Value, json};
-use strongroom_engine::{Body, Endpoint, Route, openapi};
+use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route, openapi};
 use strongroom_types::{JsonMap, Operation, Refusal, Reply};
 
 use super::PATH;
@@ -44,10 +44,16 @@ pub const ROUTES: &[Route<Run>] = &[
         help: "This API as an OpenAPI document.",
         unauthenticated: true,
         instead: "shows core's own routes, and mounts only to those who may see them",
-        endpoints: &[read("Read the OpenAPI document.", specs)],
+        endpoints: &[Endpoint { fields: SPECS, ..read("Read the OpenAPI document.", specs) }],
         ..Route::BASE
     },
 ];
+
+const GENERIC: Field<bool> = Field::new(
+    "generic_mount_paths",
+    "Whether the paths of mounts are shown as parameters: {kv_mount_path}.",
+);
+const SPECS: &[FieldSpec] = &[GENERIC.spec()];
 
 const fn read(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
     Endpoint { operation: Operation::Read, summary, fields: &[], body: Body::None, run: Run::Free(run) }
@@ -149,9 +155,14 @@ fn specs(scene: &Scene<'_>) -> Result<Work, Refusal> {
     items.push(openapi::paths("sys", crate::always::ROUTES));
     items.extend(crate::tokens::routes::TABLES.iter().map(|table| openapi::paths("auth/token", table)));
     if scene.request.stage.asker.is_some() {
+        let generic = scene.request.stage.call.get(&GENERIC).unwrap_or_default();
+        let paths = |mount: &Mount| {
+            let at = mount.record.path.trim_end_matches('/');
+            if generic { openapi::generic_paths(at, mount.routes) } else { openapi::paths(at, mount.routes) }
+        };
         let table = scene.active.mounts.load();
         let visible = table.all().into_iter().filter(|mount| sees_with_token(scene, mount));
-        items.extend(visible.map(|m| openapi::paths(m.record.path.trim_end_matches('/'), m.routes)));
+        items.extend(visible.map(|mount| paths(mount)));
     }
     let body = openapi::document("Strongroom", &scene.active.settings.version, items);
     Ok(Work::reply(Reply::Json { status: 200, body }))

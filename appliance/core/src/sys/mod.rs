@@ -11,6 +11,7 @@ mod internal;
 mod locked_users;
 pub mod loggers;
 mod mounts;
+mod node;
 mod password_policies;
 mod policies;
 mod quotas;
@@ -50,6 +51,7 @@ pub const TABLES: &[Table<Run>] = &[
     rekey::ROUTES,
     generate_root::ROUTES,
     tools::ROUTES,
+    node::ROUTES,
     crate::wrapping::routes::ROUTES,
     crate::leases::routes::ROUTES,
 ];

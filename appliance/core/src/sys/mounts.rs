@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use strongroom_barrier::Write;
-use strongroom_engine::{Body, Endpoint, Field, FieldSpec, MountOptions, Route};
+use strongroom_engine::{Body, Call, Endpoint, Field, FieldSpec, MountOptions, Route};
 use strongroom_types::id::MountId;
 use strongroom_types::{ApiPath, JsonMap, Operation, Refusal, Reply};
 
@@ -22,7 +22,11 @@ pub(super) const OPTIONS: Field<JsonMap> =
 pub(super) const LOCAL: Field<bool> = Field::new("local", "Whether the mount stays on this cluster.");
 pub(super) const SEAL_WRAP: Field<bool> =
     Field::new("seal_wrap", "Accepted; everything is behind the seal already.");
-const ENTROPY: Field<bool> = Field::new("external_entropy_access", "Accepted and shown.");
+pub(super) const ENTROPY: Field<bool> = Field::new("external_entropy_access", "Accepted and shown.");
+pub(super) const PLUGIN: Field<String> =
+    Field::new("plugin_name", "What older clients send as the kind, beside the type 'plugin'.");
+pub(super) const PLUGIN_VERSION: Field<String> =
+    Field::new("plugin_version", "Refused: engines are built in.");
 
 const ENABLE: &[FieldSpec] = &[
     TYPE.required().spec(),
@@ -32,6 +36,8 @@ const ENABLE: &[FieldSpec] = &[
     LOCAL.spec(),
     SEAL_WRAP.spec(),
     ENTROPY.spec(),
+    PLUGIN.spec(),
+    PLUGIN_VERSION.spec(),
 ];
 
 /// The routes of this file.
@@ -118,8 +124,7 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let call = &scene.request.stage.call;
     let active = scene.active;
     let path = given_path(scene)?;
-    let asked = call.get(&TYPE).filter(|kind| !kind.is_empty());
-    let asked = asked.ok_or_else(|| Refusal::bad_request("backend type must be specified as a string"))?;
+    let asked = kind_asked(call, &TYPE)?;
     if is_reserved(&path) {
         return Err(Refusal::bad_request(format!("path is already in use at {path}")));
     }
@@ -158,6 +163,19 @@ fn enable(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let body = serde_json::to_vec(&record).map_err(damaged)?;
     let write = Write::put(name_of(record.id)?, body).if_unchanged(None);
     Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Mount(record.id)]))
+}
+
+/// The kind that a request to mount names.
+pub(super) fn kind_asked(call: &Call, field: &Field<String>) -> Result<String, Refusal> {
+    let given = |field| call.get(field).filter(|text: &String| !text.is_empty());
+    if given(&PLUGIN_VERSION).is_some() {
+        return Err(Refusal::bad_request("'plugin_version' cannot be chosen: engines are built in"));
+    }
+    let asked = match given(field) {
+        Some(kind) if kind == "plugin" => given(&PLUGIN),
+        kind => kind,
+    };
+    asked.ok_or_else(|| Refusal::bad_request("backend type must be specified as a string"))
 }
 
 /// Whether no engine may be mounted at `path`: core's own, and what is core's in other servers.

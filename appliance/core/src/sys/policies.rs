@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use strongroom_barrier::Write;
-use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
+use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route, Seconds};
 use strongroom_policy::{Policy, PolicyName};
-use strongroom_types::{Operation, Refusal, Reply};
+use strongroom_types::{Operation, Refusal, Reply, Timestamp};
 
 use super::{NAME, names};
 use crate::fault::{barrier, damaged};
@@ -17,8 +17,13 @@ const RULES: Field<String> = Field::new("rules", "The older name of 'policy', on
 const CAS: Field<i64> =
     Field::new("cas", "The version that this one is to follow; 0 if there is to be none.");
 const CAS_REQUIRED: Field<bool> = Field::new("cas_required", "Whether 'cas' has to be given from now on.");
-const FIELDS: &[FieldSpec] = &[POLICY.required().spec(), RULES.spec(), CAS.spec(), CAS_REQUIRED.spec()];
-const OLD_FIELDS: &[FieldSpec] = &[POLICY.spec(), RULES.spec(), CAS.spec(), CAS_REQUIRED.spec()];
+const TTL: Field<Seconds> = Field::new("ttl", "How long the policy counts, from now on.");
+const EXPIRATION: Field<String> =
+    Field::new("expiration", "From when on it counts for nobody, as 2030-01-01T00:00:00Z.");
+const FIELDS: &[FieldSpec] =
+    &[POLICY.required().spec(), RULES.spec(), CAS.spec(), CAS_REQUIRED.spec(), TTL.spec(), EXPIRATION.spec()];
+const OLD_FIELDS: &[FieldSpec] =
+    &[POLICY.spec(), RULES.spec(), CAS.spec(), CAS_REQUIRED.spec(), TTL.spec(), EXPIRATION.spec()];
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[
@@ -79,11 +84,19 @@ const fn remove_of(run: SystemHandler) -> Endpoint<Run> {
 }
 
 fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    Ok(Work::reply(Reply::keys(scene.active.policies.names())))
+    Ok(Work::reply(Reply::keys(page(scene))))
 }
 
 fn list_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    Ok(Work::reply(Reply::data_at_top(names(&scene.active.policies.names(), "policies"))))
+    Ok(Work::reply(Reply::data_at_top(names(&page(scene), "policies"))))
+}
+
+/// The names that are asked for: after `after`, at most `limit`.
+fn page(scene: &Scene<'_>) -> Vec<String> {
+    let call = &scene.request.stage.call;
+    let names = scene.active.policies.names().into_iter();
+    let names = names.filter(|name| call.after.as_ref().is_none_or(|after| name > after));
+    names.take(call.limit.unwrap_or(usize::MAX)).collect()
 }
 
 fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -101,7 +114,7 @@ fn show(scene: &Scene<'_>, text_key: &str) -> Result<Value, Refusal> {
         return Ok(json!({ "name": name, text_key: "" }));
     }
     let held = find(scene, &name)?.ok_or_else(Refusal::not_found)?;
-    Ok(json!({
+    let mut shown = json!({
         "name": name,
         text_key: held.text,
         "version": held.version,
@@ -110,7 +123,11 @@ fn show(scene: &Scene<'_>, text_key: &str) -> Result<Value, Refusal> {
         // Templates never let a value bring wildcards or slashes with it.
         "allow_wildcards_in_identity_templates": false,
         "allow_slashes_in_identity_templates": false,
-    }))
+    });
+    if let (Some(shown), Some(end)) = (shown.as_object_mut(), held.expiration) {
+        shown.insert("expiration".into(), end.to_string().into());
+    }
+    Ok(shown)
 }
 
 fn write(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -156,11 +173,32 @@ fn store(scene: &Scene<'_>, text: Option<String>) -> Result<Work, Refusal> {
         _ => {}
     }
     let cas_required = call.get(&CAS_REQUIRED).unwrap_or(cas_required);
-    let body = PolicyRecord { text, version: version + 1, cas_required, ..PolicyRecord::first(scene.now) };
+    let (version, expiration) = (version + 1, expiration(scene)?);
+    let body = PolicyRecord { text, version, cas_required, expiration, ..PolicyRecord::first(scene.now) };
     let body = serde_json::to_vec(&body).map_err(damaged)?;
     let at = name_of(&name)?;
     let seen = scene.active.system.at(scene.snapshot.clone()).get(&at).map_err(barrier)?;
     Ok(change(scene, name, Write::put(at, body).if_unchanged(seen.as_ref())))
+}
+
+/// When the policy is to end, if it is. One that has ended is listed until it is removed, and allows and denies nothing.
+fn expiration(scene: &Scene<'_>) -> Result<Option<Timestamp>, Refusal> {
+    let call = &scene.request.stage.call;
+    let ttl = call.get(&TTL).map(|ttl| ttl.nanos).filter(|nanos| *nanos != 0);
+    let end = call.get(&EXPIRATION).filter(|end| !end.is_empty());
+    let end = match (ttl, end) {
+        (Some(_), Some(_)) => {
+            return Err(Refusal::bad_request("'ttl' and 'expiration' cannot both be given"));
+        }
+        (None, None) => return Ok(None),
+        (Some(nanos), None) => Timestamp::from_nanos(scene.now.nanos().saturating_add(nanos)),
+        (None, Some(text)) => Timestamp::parse(&text)
+            .ok_or_else(|| Refusal::bad_request("'expiration' is not a time such as 2030-01-01T00:00:00Z"))?,
+    };
+    if end <= scene.now {
+        return Err(Refusal::bad_request("the policy would have ended already"));
+    }
+    Ok(Some(end))
 }
 
 fn remove(scene: &Scene<'_>) -> Result<Work, Refusal> {

@@ -9,6 +9,7 @@ mod lifetimes;
 mod lockouts;
 mod logins;
 mod mounts;
+mod node;
 mod password_policies;
 mod policies;
 mod quotas;

@@ -148,3 +148,58 @@ async fn more_sets_of_policies_than_are_kept_compiled_all_decide_as_they_say() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c9_a_policy_counts_until_it_ends() {
+    let mut rig = Rig::new().await;
+    rig.mount().await;
+    rig.put("toy/a", &rig.root, json!({"x": 1})).await.unwrap();
+    let text = r#"path "toy/*" { capabilities = ["read"] }"#;
+    let place = "sys/policies/acl/short";
+    let end = START.secs() + 7200;
+    let at = strongroom_types::Timestamp::from_secs(end).to_string();
+    for (wish, secs) in
+        [(json!({"policy": text, "ttl": "1h"}), 3600), (json!({"policy": text, "expiration": at}), 3600)]
+    {
+        rig.put(place, &rig.root, wish.clone()).await.unwrap();
+        let token = rig.token(json!({"policies": ["short"]})).await;
+        let shown = rig.get(place, &rig.root).await.unwrap();
+        assert!(shown["data"]["expiration"].is_string(), "{shown}");
+        rig.clock.advance(secs - 1);
+        rig.restart();
+        rig.unseal().await;
+        rig.get("toy/a", &token).await.unwrap();
+        rig.clock.advance(1);
+        assert_eq!(rig.get("toy/a", &token).await.unwrap_err().0, Kind::Denied, "{wish}");
+        // Without an end it counts again.
+        rig.put(place, &rig.root, json!({ "policy": text })).await.unwrap();
+        rig.get("toy/a", &token).await.unwrap();
+    }
+    for wrong in [
+        json!({"policy": text, "ttl": "-1h"}),
+        json!({"policy": text, "expiration": "2001-01-01T00:00:00Z"}),
+        json!({"policy": text, "expiration": "soon"}),
+        json!({"policy": text, "ttl": "1h", "expiration": "2100-01-01T00:00:00Z"}),
+    ] {
+        assert_eq!(
+            rig.put(place, &rig.root, wrong.clone()).await.unwrap_err().0,
+            Kind::BadRequest,
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_are_listed_by_the_page() {
+    let rig = Rig::new().await;
+    for name in ["a", "b", "c"] {
+        rig.put(&format!("sys/policies/acl/{name}"), &rig.root, json!({"policy": ""})).await.unwrap_err();
+        let text = r#"path "x" { capabilities = ["read"] }"#;
+        rig.put(&format!("sys/policies/acl/{name}"), &rig.root, json!({ "policy": text })).await.unwrap();
+    }
+    for place in ["sys/policies/acl", "sys/policy"] {
+        let keys = |answer: crate::testing::Answer| answer.unwrap()["data"]["keys"].clone();
+        assert_eq!(keys(rig.list(&format!("{place}?after=a&limit=2"), &rig.root).await), json!(["b", "c"]));
+        assert_eq!(keys(rig.list(place, &rig.root).await), json!(["a", "b", "c", "default", "root"]));
+    }
+}

@@ -1,0 +1,71 @@
+//! `sys/ha-status`, `sys/step-down`, `sys/version-history`: of this node, which is the only one.
+
+use serde_json::{Value, json};
+use strongroom_engine::{Body, Endpoint, Route};
+use strongroom_types::{JsonMap, Operation, Refusal, Reply};
+
+use super::at_top;
+use crate::perform::{Run, Scene, SystemHandler, Work};
+use crate::versions;
+
+/// The routes of this file.
+pub const ROUTES: &[Route<Run>] = &[
+    Route {
+        path: "ha-status",
+        help: "The nodes of the cluster.",
+        endpoints: &[on(Operation::Read, "List the nodes.", nodes)],
+        ..Route::BASE
+    },
+    Route {
+        path: "step-down",
+        help: "Lets another node lead, where there is one.",
+        sudo: true,
+        endpoints: &[on(Operation::Update, "Step down.", step_down)],
+        ..Route::BASE
+    },
+    Route {
+        path: "version-history",
+        help: "Which versions have served this cluster, and since when.",
+        endpoints: &[on(Operation::List, "List the versions.", history)],
+        ..Route::BASE
+    },
+];
+
+const fn on(operation: Operation, summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
+    Endpoint { operation, summary, fields: &[], body: Body::None, run: Run::Free(run) }
+}
+
+fn nodes(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let settings = &scene.active.settings;
+    let node = json!({
+        "hostname": settings.node,
+        "api_address": "",
+        "cluster_address": "",
+        "active_node": true,
+        "last_echo": null,
+        "version": settings.version,
+    });
+    Ok(Work::reply(at_top(json!({ "nodes": [node] }))))
+}
+
+/// Who asks for it is told that nothing has happened, so that nobody waits for a successor.
+fn step_down(_scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let text = "this node is the only one and goes on: to stop serving, seal it";
+    Ok(Work::reply(Reply::data(Value::Null).with_warning(text)))
+}
+
+fn history(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let call = &scene.request.stage.call;
+    let all = versions::history(&scene.active.system.at(scene.snapshot.clone()))?;
+    let (mut keys, mut about, mut previous) = (Vec::new(), JsonMap::new(), Value::Null);
+    for (version, since) in all {
+        let info = json!({ "previous_version": previous, "timestamp_installed": since.to_string(), "build_date": null });
+        previous = version.clone().into();
+        let is_wanted = call.after.as_ref().is_none_or(|after| version > *after);
+        if is_wanted && keys.len() < call.limit.unwrap_or(usize::MAX) {
+            about.insert(version.clone(), info);
+            keys.push(version);
+        }
+    }
+    Ok(Work::reply(Reply::data(json!({ "keys": keys, "key_info": about }))))
+}
