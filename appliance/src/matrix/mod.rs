@@ -18,34 +18,55 @@ mod names;
 mod rig;
 mod sealed;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::fmt;
 
 use strongroom_engine::{Kind, Operation};
 use strongroom_types::error::Kind as Blame;
 
-use rig::{Ask, Rig, Spot};
+use rig::{Ask, Rig, Shown, Spot, Stored};
+
+/// How many spots are asked until the memory is looked at again: that takes as many requests as there are reads.
+const EVERY: usize = 20;
 
 /// An appliance under bad input. What does not hold is gathered, and said at the end.
 struct Watch {
     rig: Rig,
     failures: RefCell<Vec<String>>,
+    asked: Cell<usize>,
 }
 
 impl Watch {
     async fn new() -> Self {
-        Self { rig: Rig::new().await, failures: RefCell::default() }
+        Self { rig: Rig::new().await, failures: RefCell::default(), asked: Cell::default() }
     }
 
-    /// After `cases` the appliance must be as it was.
-    async fn unchanged(&self, what: impl fmt::Display, cases: impl AsyncFnOnce(&Self)) {
+    /// After `cases` of each of `spots` the appliance must be as it was: the store after each request (see
+    /// [`Watch::refused`]), the memory after some spots.
+    async fn unchanged<'s, T: 's>(
+        &self,
+        spots: impl IntoIterator<Item = (&'s Spot, T)>,
+        cases: impl AsyncFn(&Self, &'s Spot, T),
+    ) {
         let (stored, shown) = (self.rig.stored(), self.rig.shown().await);
-        cases(self).await;
-        self.holds(self.rig.stored() == stored, || format!("{what}: the store has changed"));
+        let mut since = String::new();
+        for (spot, prepared) in spots {
+            since.push_str(&format!("\n  {spot}"));
+            cases(self, spot, prepared).await;
+            self.asked.set(self.asked.get() + 1);
+            if self.asked.get() % EVERY == 0 {
+                self.compare(&stored, &shown, &since).await;
+                since.clear();
+            }
+        }
+        self.compare(&stored, &shown, &since).await;
+    }
+
+    async fn compare(&self, stored: &Stored, shown: &Shown, since: &str) {
+        self.holds(self.rig.stored() == *stored, || format!("the store has changed by one of:{since}"));
         let now = self.rig.shown().await;
         let differs = || shown.iter().zip(&now).find(|(before, now)| before != now);
-        self.holds(now == shown, || format!("{what}: what is in memory has changed: {:?}", differs()));
+        self.holds(now == *shown, || format!("memory has changed by one of:{since}\n{:?}", differs()));
     }
 
     /// `ask` must be refused for `blame`, and leave the store as it is.

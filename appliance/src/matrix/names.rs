@@ -4,7 +4,7 @@ use strongroom_engine::ParamKind;
 use strongroom_types::error::Kind as Blame;
 
 use super::Watch;
-use super::rig::{ROOT, THING, spots};
+use super::rig::{ROOT, Spot, THING, spots};
 
 /// Everything there is.
 const ALL: &str = r#"capabilities = ["create", "read", "update", "patch", "delete", "list", "scan", "sudo"]"#;
@@ -44,39 +44,41 @@ const LIKE: &[&str] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c1_and_c15_a_name_that_is_not_canonical_is_refused_and_nothing_changes() {
-    let watch = Watch::new().await;
-    for spot in spots().iter().filter(|spot| !spot.entry.params.is_empty()) {
-        let cases = async |watch: &Watch| {
-            for name in NEVER {
-                let ask = spot.ask(ROOT).path(spot.with(name));
-                watch.refused(spot, ask, Blame::BadRequest, "not canonical").await;
-            }
-        };
-        watch.unchanged(spot, cases).await;
-    }
+    let (watch, spots) = (Watch::new().await, spots());
+    let cases = async |watch: &Watch, spot: &Spot, ()| {
+        for name in NEVER {
+            let ask = spot.ask(ROOT).path(spot.with(name));
+            watch.refused(spot, ask, Blame::BadRequest, "not canonical").await;
+        }
+    };
+    let named = spots.iter().filter(|spot| !spot.entry.params.is_empty());
+    watch.unchanged(named.map(|spot| (spot, ())), cases).await;
 }
 
 /// What is allowed or denied for one name is so for that name under all its spellings, and for no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2026_89322_and_c2_a_name_that_looks_like_another_inherits_nothing_and_gets_past_nothing() {
-    let watch = Watch::new().await;
-    for spot in spots().iter().filter(|spot| !spot.entry.params.is_empty() && !spot.entry.rule.is_open()) {
-        let path = format!("{}{}", spot.path, if spot.is_list() { "/" } else { "" });
-        let only = watch.rig.token("one", &format!("path \"{path}\" {{ {ALL} }}")).await;
+    let (watch, spots) = (Watch::new().await, spots());
+    let named = spots.iter().filter(|spot| !spot.entry.params.is_empty() && !spot.entry.rule.is_open());
+    let mut prepared = Vec::new();
+    for (number, spot) in named.enumerate() {
+        let path = spot.acl_path();
+        let only = format!("path \"{path}\" {{ {ALL} }}");
         let but = format!("path \"*\" {{ {ALL} }}\npath \"{path}\" {{ capabilities = [\"deny\"] }}");
-        let but = watch.rig.token("all-but-one", &but).await;
-        let folds = spot.entry.params.iter().all(|param| param.kind == ParamKind::Folded);
-        let cases = async |watch: &Watch| {
-            for name in LIKE.iter().filter(|name| !(folds && name.to_lowercase() == THING)) {
-                let ask = spot.ask(&only).path(spot.with(name));
-                watch.refused(spot, ask, Blame::Denied, "allowed for another name").await;
-            }
-            let same: &[&str] = if folds { &["THING", "Thing", "%54hinG"] } else { &["%74hing"] };
-            for name in same {
-                let ask = spot.ask(&but).path(spot.with(name));
-                watch.refused(spot, ask, Blame::Denied, "denied under another spelling").await;
-            }
-        };
-        watch.unchanged(spot, cases).await;
+        let only = watch.rig.token(&format!("only-{number}"), &only).await;
+        prepared.push((spot, (only, watch.rig.token(&format!("but-{number}"), &but).await)));
     }
+    let cases = async |watch: &Watch, spot: &Spot, (only, but): (String, String)| {
+        let folds = spot.entry.params.iter().all(|param| param.kind == ParamKind::Folded);
+        for name in LIKE.iter().filter(|name| !(folds && name.to_lowercase() == THING)) {
+            let ask = spot.ask(&only).path(spot.with(name));
+            watch.refused(spot, ask, Blame::Denied, "allowed for another name").await;
+        }
+        let same: &[&str] = if folds { &["THING", "Thing", "%54hinG"] } else { &["%74hing"] };
+        for name in same {
+            let ask = spot.ask(&but).path(spot.with(name));
+            watch.refused(spot, ask, Blame::Denied, "denied under another spelling").await;
+        }
+    };
+    watch.unchanged(prepared, cases).await;
 }

@@ -73,6 +73,11 @@ impl Spot {
         matches!(self.entry.operation, Operation::List | Operation::Scan)
     }
 
+    /// As access lists see its path.
+    pub fn acl_path(&self) -> String {
+        format!("{}{}", self.path, if self.is_list() { "/" } else { "" })
+    }
+
     /// Whether it reads a body.
     pub fn has_body(&self) -> bool {
         self.entry.body != Body::None && self.entry.operation.is_write()
@@ -110,6 +115,10 @@ impl fmt::Display for Ask {
     }
 }
 
+/// What is stored: keys and values.
+pub type Stored = Vec<(Vec<u8>, Vec<u8>)>;
+/// What root can read of the memory: what was asked, and the answer.
+pub type Shown = Vec<(String, String)>;
 /// What came back.
 pub type Answer = Result<Value, Refusal>;
 
@@ -203,7 +212,7 @@ impl Rig {
     }
 
     /// All that is stored, and its sums.
-    pub fn stored(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub fn stored(&self) -> Stored {
         let snapshot = self.store.snapshot().unwrap();
         let mut all = Vec::new();
         for space in [Space::Cluster, Space::Node] {
@@ -218,7 +227,7 @@ impl Rig {
     }
 
     /// All that root can read without naming anything: mounts, methods, policies, tokens, configuration.
-    pub async fn shown(&self) -> Vec<(String, String)> {
+    pub async fn shown(&self) -> Shown {
         let mut shown = Vec::new();
         let is_wanted = |entry: &Entry| {
             let reads = matches!(entry.operation, Operation::Read | Operation::List | Operation::Scan);

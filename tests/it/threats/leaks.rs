@@ -57,8 +57,8 @@ fn fields(document: &Value) -> Vec<(String, String, String)> {
     all
 }
 
-/// What the audit log has in clear because it is for reading it: what the maker of a token notes down, and paths.
-const NOTES: &[&str] = &["meta", "path", "paths"];
+/// What the audit log has in clear because it is for reading it: what the maker of a token notes down, paths, and how much is logged.
+const NOTES: &[&str] = &["meta", "path", "paths", "level"];
 
 async fn send(client: &mut Client, method: &str, path: &str, field: &str, value: &Value) -> Answer {
     if method == "GET" {
