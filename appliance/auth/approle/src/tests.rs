@@ -149,7 +149,7 @@ fn a_role_that_is_gone_takes_its_secret_ids_with_it() {
 }
 
 #[test]
-fn threat_7_destroyed_in_any_spelling_of_the_role_a_secret_id_is_gone() {
+fn vault_0_10_2_destroyed_in_any_spelling_of_the_role_a_secret_id_is_gone() {
     let mount = mount();
     let id = role(&mount, "MyRole", json!({}));
     let (by_accessor, accessor) = secret(&mount, "myROLE", json!({}));

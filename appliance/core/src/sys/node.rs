@@ -1,4 +1,4 @@
-//! `sys/ha-status`, `sys/step-down`, `sys/version-history`: of this node, which is the only one.
+//! `sys/ha-status` and `sys/version-history`: of this node, which is the only one.
 
 use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, Route};
@@ -14,13 +14,6 @@ pub const ROUTES: &[Route<Run>] = &[
         path: "ha-status",
         help: "The nodes of the cluster.",
         endpoints: &[on(Operation::Read, "List the nodes.", nodes)],
-        ..Route::BASE
-    },
-    Route {
-        path: "step-down",
-        help: "Lets another node lead, where there is one.",
-        sudo: true,
-        endpoints: &[on(Operation::Update, "Step down.", step_down)],
         ..Route::BASE
     },
     Route {
@@ -46,12 +39,6 @@ fn nodes(scene: &Scene<'_>) -> Result<Work, Refusal> {
         "version": settings.version,
     });
     Ok(Work::reply(at_top(json!({ "nodes": [node] }))))
-}
-
-/// Who asks for it is told that nothing has happened, so that nobody waits for a successor.
-fn step_down(_scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let text = "this node is the only one and goes on: to stop serving, seal it";
-    Ok(Work::reply(Reply::data(Value::Null).with_warning(text)))
 }
 
 fn history(scene: &Scene<'_>) -> Result<Work, Refusal> {

@@ -309,8 +309,7 @@ async fn c5_the_routes_without_a_token_are_these() {
             "leases",
             "leases/lookup/{prefix*}",
             "leases/revoke-prefix/{prefix*}",
-            "leases/revoke-force/{prefix*}",
-            "step-down"
+            "leases/revoke-force/{prefix*}"
         ]
     );
 }
