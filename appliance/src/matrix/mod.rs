@@ -54,7 +54,7 @@ impl Watch {
             since.push_str(&format!("\n  {spot}"));
             cases(self, spot, prepared).await;
             self.asked.set(self.asked.get() + 1);
-            if self.asked.get() % EVERY == 0 {
+            if self.asked.get().is_multiple_of(EVERY) {
                 self.compare(&stored, &shown, &since).await;
                 since.clear();
             }
