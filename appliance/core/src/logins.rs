@@ -52,7 +52,7 @@ impl Door {
     /// Refused if it is for somebody who is locked out.
     pub fn is_open(&self, active: &Active, mount: &Mount, now: Timestamp) -> Result<(), Refusal> {
         let Some((knock, rules)) = self.guarded(active, mount)? else { return Ok(()) };
-        unless_locked(active.lockouts.before(mount.record.id, &knock.alias, rules, now))
+        unless_locked(active.lockouts.before(mount.record.id, knock, rules, now))
     }
 
     /// Looks at the proof, and counts. Whoever is locked out by the time it was looked at is not told how it came out.
@@ -68,13 +68,13 @@ impl Door {
         match (proof(), self.guarded(active, mount)?) {
             (Ok(login), guarded) => {
                 if let Some((knock, rules)) = guarded {
-                    unless_locked(active.lockouts.succeeded(id, &knock.alias, rules, now))?;
+                    unless_locked(active.lockouts.succeeded(id, knock, rules, now))?;
                 }
                 self.check_alias(&login)?;
                 Ok(login)
             }
             (Err(NoLogin::Wrong(refusal)), Some((knock, rules))) => {
-                unless_locked(active.lockouts.failed(id, &knock.alias, knock.is_known, rules, now))?;
+                unless_locked(active.lockouts.failed(id, knock, rules, now))?;
                 Err(refusal)
             }
             (Err(other), _) => Err(other.into_refusal()),

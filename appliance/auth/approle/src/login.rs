@@ -14,7 +14,7 @@ use crate::role::{self, Role};
 use crate::secret_id::{self, SecretId};
 use crate::secret_id_routes::LONGEST;
 
-const ROLE_ID: Field<String> = Field::new("role_id", "The id of the role.").clear_in_audit();
+const ROLE_ID: Field<String> = Field::new("role_id", "The id of the role.");
 const SECRET_ID: Field<String> = Field::new("secret_id", "One of the role's secret-ids.");
 
 /// For the route table.

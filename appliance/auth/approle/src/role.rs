@@ -18,8 +18,7 @@ use crate::{ROLE, SHAPE};
 const LONGEST_ID: usize = 512;
 
 /// The id that the role is to have.
-pub const ROLE_ID: Field<String> =
-    Field::new("role_id", "The id to log in by; a random one by default.").clear_in_audit();
+pub const ROLE_ID: Field<String> = Field::new("role_id", "The id to log in by; a random one by default.");
 /// Whether a secret-id is needed.
 pub const BIND: Field<bool> = Field::new("bind_secret_id", "Whether a secret-id is needed to log in.");
 /// From where secret-ids are accepted.

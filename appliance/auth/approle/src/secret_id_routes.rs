@@ -190,13 +190,14 @@ fn find(cx: &Cx, call: &Call) -> Result<Option<Found>, Refusal> {
     found(cx, role.uid, hash)
 }
 
-fn find_by_accessor(cx: &Cx, call: &Call) -> Result<Found, Refusal> {
+/// What the accessor names, if `wanted`: else there is no such one.
+fn find_by_accessor(cx: &Cx, call: &Call, wanted: fn(Found, &Cx) -> Option<Found>) -> Result<Found, Refusal> {
     let (role, _) = role::required(cx, call)?;
     let accessor = call.get(&ACCESSOR).filter(|accessor| !accessor.is_empty());
     let accessor = accessor.ok_or_else(|| Refusal::bad_request("missing secret_id_accessor"))?;
     let hash = secret_id::find_hash(cx, &role.uid, &accessor)?;
     let found = hash.map(|hash| found(cx, role.uid, hash)).transpose()?.flatten();
-    found.ok_or_else(|| {
+    found.and_then(|found| wanted(found, cx)).ok_or_else(|| {
         // Clients read this text, which goes to whoever has sent the accessor and, hashed, into the audit log.
         let text = format!("failed to find accessor entry for secret_id_accessor: {accessor:?}");
         Refusal::not_found().with_data([("error".to_owned(), text.into())].into_iter().collect())
@@ -233,9 +234,9 @@ fn destroy(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
 }
 
 fn look_up_by_accessor(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
-    find_by_accessor(cx, call).map(|found| found.show())
+    find_by_accessor(cx, call, Found::live).map(|found| found.show())
 }
 
 fn destroy_by_accessor(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
-    find_by_accessor(cx, call)?.destroy()
+    find_by_accessor(cx, call, |found, _| Some(found))?.destroy()
 }

@@ -99,6 +99,8 @@ fn cve_2026_115362_an_expired_secret_id_is_refused_without_any_sweep() {
     mount.wait(1);
     assert_eq!(login(&mount, &id, &sid), refused());
     mount.post("role/web/secret-id/lookup", json!({ "secret_id": sid })).status(204);
+    let named = json!({ "secret_id_accessor": accessor });
+    mount.post("role/web/secret-id-accessor/lookup", named).status(404);
     // Its space comes back at the next tidy.
     assert_eq!(mount.list("role/web/secret-id").keys(), [accessor]);
     mount.wait(60);

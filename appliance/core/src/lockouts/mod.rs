@@ -23,6 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strongroom_barrier::{Name, View};
+use strongroom_engine::Knock;
 use strongroom_store::Snapshot;
 use strongroom_types::id::MountId;
 use strongroom_types::{Refusal, Timestamp};
@@ -37,6 +38,9 @@ pub use rules::{LockoutSetting, Rules, rules};
 const PARTS: usize = 16;
 /// Aliases of nobody that are remembered in each part.
 const MOST_UNKNOWN: usize = 4096;
+
+/// Bytes of an alias of nobody that are kept.
+const LONGEST_UNKNOWN: usize = 64;
 
 /// Whose failures.
 type Key = (MountId, String);
@@ -113,15 +117,15 @@ impl Lockouts {
     }
 
     /// Asked before the proof is looked at.
-    pub fn before(&self, mount: MountId, alias: &str, rules: Rules, now: Timestamp) -> Verdict {
-        let key = (mount, alias.to_owned());
+    pub fn before(&self, mount: MountId, knock: &Knock, rules: Rules, now: Timestamp) -> Verdict {
+        let key = self.key(mount, knock);
         let mut part = self.part(&key);
         self.current(&mut part, &key, rules, now).map_or(Verdict::Open, |count| rules.verdict(count.failures))
     }
 
     /// The proof was right: the count ends, unless it is full.
-    pub fn succeeded(&self, mount: MountId, alias: &str, rules: Rules, now: Timestamp) -> Verdict {
-        let key = (mount, alias.to_owned());
+    pub fn succeeded(&self, mount: MountId, knock: &Knock, rules: Rules, now: Timestamp) -> Verdict {
+        let key = self.key(mount, knock);
         let mut part = self.part(&key);
         match self.current(&mut part, &key, rules, now).map(|count| rules.verdict(count.failures)) {
             Some(Verdict::Locked) => Verdict::Locked,
@@ -134,15 +138,8 @@ impl Lockouts {
     }
 
     /// The proof was wrong. If the count was full already, nobody is told so.
-    pub fn failed(
-        &self,
-        mount: MountId,
-        alias: &str,
-        is_known: bool,
-        rules: Rules,
-        now: Timestamp,
-    ) -> Verdict {
-        let key = (mount, alias.to_owned());
+    pub fn failed(&self, mount: MountId, knock: &Knock, rules: Rules, now: Timestamp) -> Verdict {
+        let (key, is_known) = (self.key(mount, knock), knock.is_known);
         let mut part = self.part(&key);
         let before = self.current(&mut part, &key, rules, now).map_or(0, |count| count.failures);
         if rules.verdict(before) == Verdict::Locked {
@@ -216,6 +213,14 @@ impl Lockouts {
     fn forget(&self, part: &mut HashMap<Key, Count>, key: &Key) {
         if part.remove(key).is_some_and(|count| count.is_known) {
             self.is_changed(key.clone());
+        }
+    }
+
+    /// Whose failures. Of a name of nobody that is long, only a mark is kept: the names are the strangers' choice.
+    fn key(&self, mount: MountId, knock: &Knock) -> Key {
+        match knock.is_known || knock.alias.len() <= LONGEST_UNKNOWN {
+            true => (mount, knock.alias.clone()),
+            false => (mount, format!("\0{:016x}", self.hasher.hash_one(&knock.alias))),
         }
     }
 
