@@ -86,12 +86,12 @@ async fn c8_of_a_thousand_uses_ten_succeed_and_of_a_thousand_unwraps_one() {
     let seen = at_once(&appliance, &token, |_| ("POST", "sys/wrapping/unwrap")).await;
     assert_eq!(seen, [(200, 1), (400, 999)].into());
 
-    // Either somebody has the answer, or it is wrapped anew: never both.
+    // Either somebody has the answer, or nobody: a wrapping token may not wrap anew by itself, and trying costs its use.
     let token = wrapped(&appliance).await;
     let either = |number| match number % 2 {
         0 => ("POST", "sys/wrapping/unwrap"),
         _ => ("POST", "sys/wrapping/rewrap"),
     };
     let seen = at_once(&appliance, &token, either).await;
-    assert_eq!(seen, [(200, 1), (400, 999)].into());
+    assert!([[(200, 1), (400, 999)], [(403, 1), (400, 999)]].map(BTreeMap::from).contains(&seen), "{seen:?}");
 }

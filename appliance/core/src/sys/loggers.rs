@@ -9,8 +9,7 @@ use super::mounts::look;
 use crate::log::{self, Level, Logger};
 use crate::perform::{After, Run, Scene, SystemHandler, Work};
 
-const LEVEL: Field<String> =
-    Field::new("level", "trace, debug, info, warn or error.").clear_in_audit().required();
+const LEVEL: Field<String> = Field::new("level", "trace, debug, info, warn or error.").required();
 const FIELDS: &[FieldSpec] = &[LEVEL.spec()];
 const NAME: Param = Param { name: "name", help: "The part of the daemon.", kind: ParamKind::Exact };
 
