@@ -6,10 +6,10 @@
 use std::io::Write;
 
 use serde_json::Value;
-use strongroom_types::JsonMap;
+use strongroom_types::{JsonMap, SecretWriter};
 
 /// A value. It is no deeper than what was parsed or built, which is limited.
-pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
+pub(crate) fn value(out: &mut SecretWriter, value: &Value) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
@@ -23,7 +23,7 @@ pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
 }
 
 /// An object.
-pub(crate) fn object(out: &mut Vec<u8>, members: &JsonMap) {
+pub(crate) fn object(out: &mut SecretWriter, members: &JsonMap) {
     out.push(b'{');
     for (at, (name, member)) in members.iter().enumerate() {
         if at > 0 {
@@ -37,11 +37,11 @@ pub(crate) fn object(out: &mut Vec<u8>, members: &JsonMap) {
 }
 
 /// An array of texts.
-pub(crate) fn texts(out: &mut Vec<u8>, texts: &[String]) {
+pub(crate) fn texts(out: &mut SecretWriter, texts: &[String]) {
     list(out, texts, |out, one| text(out, one));
 }
 
-fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+fn list<T>(out: &mut SecretWriter, items: &[T], write: impl Fn(&mut SecretWriter, &T)) {
     out.push(b'[');
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
@@ -53,7 +53,7 @@ fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
 }
 
 /// A text in quotes.
-pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn text(out: &mut SecretWriter, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     while let Some((plain, special, after)) = split(rest) {
@@ -91,7 +91,7 @@ fn has_special(eight: &[u8]) -> bool {
     below(0x20, word) | is(b'"') | is(b'\\') != 0
 }
 
-fn escape(out: &mut Vec<u8>, byte: u8) {
+fn escape(out: &mut SecretWriter, byte: u8) {
     match byte {
         b'"' => out.extend_from_slice(b"\\\""),
         b'\\' => out.extend_from_slice(b"\\\\"),
@@ -113,9 +113,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn written(value: &Value) -> String {
-        let mut out = Vec::new();
+        let mut out = SecretWriter::with_capacity(1);
         super::value(&mut out, value);
-        String::from_utf8(out).unwrap()
+        out.finish().expose_str().unwrap().to_owned()
     }
 
     #[test]

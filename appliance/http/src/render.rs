@@ -1,6 +1,7 @@
 //! What was answered, as a status, headers and bytes. The only place that knows HTTP statuses.
 //!
-//! The envelope is written straight into the answer's buffer, and the buffer is wiped once it has been sent.
+//! The envelope is written straight into the answer's buffer, and the buffer is wiped when it grows and once it has been
+//! sent.
 
 use std::io::Write;
 
@@ -12,8 +13,7 @@ use serde_json::Value;
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::reply::{AuthReply, LeaseReply, Logical, WrapReply};
-use strongroom_types::{Refusal, Reply};
-use zeroize::zeroize_bytes;
+use strongroom_types::{Refusal, Reply, Secret, SecretWriter};
 
 use crate::head::NAMESPACE;
 use crate::json;
@@ -64,18 +64,17 @@ fn status(kind: Kind) -> StatusCode {
 /// Renders an answer.
 pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Bytes>> {
     let (own, answer) = unpack(answer);
-    let mut out = Vec::new();
-    let (status, content_type) = match answer {
-        Ok(reply) => write_reply(&mut out, asked.id, reply),
-        Err(refusal) => (write_refusal(&mut out, &asked, refusal), JSON),
+    let (status, content_type, out) = match answer {
+        Ok(reply) => write_reply(asked.id, reply),
+        Err(refusal) => {
+            let (status, out) = write_refusal(&asked, refusal);
+            (status, JSON, out)
+        }
     };
     let has_content =
         ![StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
-    if !has_content {
-        // A client may ask for such a status (`sys/health?activecode=204`); HTTP/2 breaks off where content follows.
-        zeroize_bytes(&mut out);
-        out.clear();
-    }
+    // A client may ask for such a status (`sys/health?activecode=204`); HTTP/2 breaks off where content follows.
+    let out = if has_content { out } else { Secret::from(Vec::new()) };
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, NO_STORE);
@@ -120,17 +119,11 @@ fn unpack(answer: Result<Reply, Refusal>) -> (Headers, Result<Reply, Refusal>) {
 }
 
 /// Bytes that are wiped once they have been sent.
-struct Wiped(Vec<u8>);
+struct Wiped(Secret);
 
 impl AsRef<[u8]> for Wiped {
     fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        zeroize_bytes(&mut self.0);
+        self.0.expose()
     }
 }
 
@@ -143,24 +136,24 @@ pub(crate) fn no_page() -> Reply {
     }
 }
 
-fn write_reply(out: &mut Vec<u8>, id: RequestId, reply: Reply) -> (StatusCode, HeaderValue) {
+fn write_reply(id: RequestId, reply: Reply) -> (StatusCode, HeaderValue, Secret) {
     match reply {
-        Reply::Empty => (StatusCode::NO_CONTENT, JSON),
+        Reply::Empty => (StatusCode::NO_CONTENT, JSON, Secret::from(Vec::new())),
         // Within each other there are none: the pipeline makes one at its end.
-        Reply::Headed { reply, .. } => write_reply(out, id, *reply),
+        Reply::Headed { reply, .. } => write_reply(id, *reply),
         Reply::Logical(logical) => {
-            out.reserve(USUAL_BYTES);
-            envelope(out, id, &logical);
-            (logical.status.map_or(StatusCode::OK, code), JSON)
+            let mut out = SecretWriter::with_capacity(USUAL_BYTES);
+            envelope(&mut out, id, &logical);
+            (logical.status.map_or(StatusCode::OK, code), JSON, out.finish())
         }
         Reply::Json { status, body } => {
-            json::value(out, &body);
+            let mut out = SecretWriter::with_capacity(USUAL_BYTES);
+            json::value(&mut out, &body);
             out.push(b'\n');
-            (code(status), JSON)
+            (code(status), JSON, out.finish())
         }
         Reply::Raw { status, content_type, body } => {
-            *out = body;
-            (code(status), HeaderValue::from_static(content_type))
+            (code(status), HeaderValue::from_static(content_type), Secret::from(body))
         }
     }
 }
@@ -171,33 +164,34 @@ fn code(status: u16) -> StatusCode {
     code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn write_refusal(out: &mut Vec<u8>, asked: &Asked, refusal: Refusal) -> StatusCode {
+fn write_refusal(asked: &Asked, refusal: Refusal) -> (StatusCode, Secret) {
+    let mut out = SecretWriter::with_capacity(256);
     match (refusal.data, refusal.message.is_empty()) {
         // What is missing and still has something to say (KV v2's deleted version) says it in the envelope.
         (Some(data), true) if refusal.kind == Kind::NotFound => {
             let data = Some(Value::Object(data));
-            envelope(out, asked.id, &Logical { data, ..Logical::default() });
+            envelope(&mut out, asked.id, &Logical { data, ..Logical::default() });
         }
         // Clients expect nothing at all behind the 404 of a PATCH.
         (None, true) if refusal.kind == Kind::NotFound && asked.method == Method::PATCH => {}
         (data, empty) => {
             out.extend_from_slice(b"{\"errors\":[");
             if !empty {
-                json::text(out, &refusal.message);
+                json::text(&mut out, &refusal.message);
             }
             out.push(b']');
             if let Some(data) = data {
                 out.extend_from_slice(b",\"data\":");
-                json::object(out, &data);
+                json::object(&mut out, &data);
             }
             out.extend_from_slice(b"}\n");
         }
     }
-    status(refusal.kind)
+    (status(refusal.kind), out.finish())
 }
 
 /// All keys, always, in this order.
-fn envelope(out: &mut Vec<u8>, id: RequestId, logical: &Logical) {
+fn envelope(out: &mut SecretWriter, id: RequestId, logical: &Logical) {
     out.push(b'{');
     if logical.copy_to_top
         && let Some(Value::Object(data)) = &logical.data
@@ -237,7 +231,7 @@ fn envelope(out: &mut Vec<u8>, id: RequestId, logical: &Logical) {
     out.extend_from_slice(b"}\n");
 }
 
-fn write_wrap(out: &mut Vec<u8>, wrap: &WrapReply) {
+fn write_wrap(out: &mut SecretWriter, wrap: &WrapReply) {
     out.extend_from_slice(b"{\"token\":");
     json::text(out, wrap.token.expose_str().unwrap_or_default());
     out.extend_from_slice(b",\"accessor\":");
@@ -251,7 +245,7 @@ fn write_wrap(out: &mut Vec<u8>, wrap: &WrapReply) {
     out.push(b'}');
 }
 
-fn write_auth(out: &mut Vec<u8>, auth: &AuthReply) {
+fn write_auth(out: &mut SecretWriter, auth: &AuthReply) {
     out.extend_from_slice(b"{\"client_token\":");
     json::text(out, auth.client_token.expose_str().unwrap_or_default());
     out.extend_from_slice(b",\"accessor\":");
