@@ -29,8 +29,6 @@ pub enum Run {
     Free(SystemHandler),
     /// Changes the system's own tables: one at a time.
     Alone(SystemHandler),
-    /// Changes who can unseal: one at a time, and may wait for a device.
-    Ceremony(WaitingHandler),
     /// Makes a child of a token: not while tokens are being revoked.
     Bearing(SystemHandler),
     /// Revokes tokens: not while a child is being made.
@@ -204,7 +202,7 @@ pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, 
     };
     match endpoint.run {
         Run::Free(_) | Run::Waiting(_) => Turn::Free,
-        Run::Alone(_) | Run::Ceremony(_) => Turn::Alone(active.changes.lock().await),
+        Run::Alone(_) => Turn::Alone(active.changes.lock().await),
         Run::Bearing(_) => Turn::Bearing(active.tokens.family.read().await),
         Run::Revoking(_) => Turn::Revoking(active.tokens.family.write().await),
         Run::Unwrapping(_) => Turn::Unwrapping(wrapping::turn(active, request).await),
@@ -280,7 +278,7 @@ async fn run(
         Target::System { endpoint, .. } => {
             let scene = Scene { active, request, snapshot, now: active.now() };
             match endpoint.run {
-                Run::Ceremony(handler) | Run::Waiting(handler) => handler(&scene).await,
+                Run::Waiting(handler) => handler(&scene).await,
                 Run::Free(handler)
                 | Run::Alone(handler)
                 | Run::Bearing(handler)

@@ -77,6 +77,8 @@ pub async fn sweep(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let tokens = expired_tokens(active).await?;
     let mounts = doomed_mounts(active).await?;
     let engines = swept_by_engines(active).await?;
+    // What custodians have given is wiped with the attempt that has lapsed.
+    drop(active.ceremonies.at(active.now()));
     rotate_if_due(active).await?;
     let all = [tokens, mounts, engines].iter().all(|swept| *swept == Swept::All);
     Ok(if all { Swept::All } else { Swept::Some })

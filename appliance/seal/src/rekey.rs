@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use strongroom_types::id::ClusterId;
 use strongroom_types::{Entropy, Secret};
 use zeroize::Zeroizing;
 
@@ -21,7 +22,7 @@ use crate::model::{MAX_NAME, MAX_SLOTS};
 use crate::plan::check_slot;
 use crate::{
     Devices, Group, GroupPlan, Holder, HolderPlan, PlanError, SealError, Slot, SlotPlan, SlotTable,
-    TableError, Unsealing,
+    TableError, share, sharing,
 };
 
 /// What a slot is called, behind its name, while another set of people stands in for its own and has not opened yet.
@@ -91,32 +92,33 @@ pub async fn make_new(
     check_slot(&plan)?;
     let root_key = new_root_key(entropy)?;
     let (slot, shares) = make_slot(table.cluster, &plan, &root_key, devices, entropy).await?;
-    let alone = SlotTable { cluster: table.cluster, generation: table.generation, slots: vec![slot.clone()] };
-    prove(&alone, shares.iter(), &root_key, entropy)?;
-    prove(&alone, shares.iter().rev(), &root_key, entropy)?;
+    prove(table.cluster, &slot, shares.iter(), &root_key)?;
+    prove(table.cluster, &slot, shares.iter().rev(), &root_key)?;
     Ok(NewSlot { slot, shares })
 }
 
-/// Opens the only slot of `table` with as many of `shares` as it takes. A slot that needs a device is not opened: its wraps
-/// were proven one by one.
+/// Opens `slot` with as many of `shares` as it takes, as they will be handed out. They fit the commitments: that was looked at
+/// when they were made. A slot that needs a device is not opened: its wraps were proven one by one.
 fn prove<'s>(
-    table: &SlotTable,
+    cluster: ClusterId,
+    slot: &Slot,
     shares: impl Iterator<Item = &'s Secret>,
     root_key: &Secret,
-    entropy: &dyn Entropy,
 ) -> Result<(), SealError> {
-    let Some(slot) = table.slots.first() else { return Ok(()) };
     let damaged = || SealError::SlotDamaged { slot: slot.name.clone() };
-    let needed = slot.groups.iter().map(|group| usize::from(group.threshold)).sum();
-    if slot.groups.iter().any(|group| group.devices().next().is_some()) {
+    let [group] = slot.groups.as_slice() else { return Ok(()) };
+    if group.devices().next().is_some() {
         return Ok(());
     }
-    let mut unsealing = Unsealing::new(table, "", entropy)?;
-    for share in shares.take(needed) {
-        unsealing.offer_share(share.expose()).map_err(|_| damaged())?;
-    }
-    match unsealing.open()? {
-        Some(opened) if opened.root_key == *root_key => Ok(()),
+    let parts = shares.take(group.threshold.into()).map(|share| share::decode(share.expose()));
+    let parts = parts.collect::<Result<Vec<_>, _>>().map_err(|_| damaged())?;
+    let scalar =
+        sharing::combine(group.threshold, parts.iter().map(|(_, part)| part))?.ok_or_else(damaged)?;
+    let place = Place { cluster, slot: slot.id };
+    let slot_key = keys::slot_key(place, &[scalar])?;
+    let Slot { public_key, wrapped_private_key, encapsulated_root_key, .. } = slot;
+    match keys::open(place, &slot_key, public_key, wrapped_private_key, encapsulated_root_key)? {
+        Some(opened) if opened == *root_key => Ok(()),
         _ => Err(damaged()),
     }
 }

@@ -12,6 +12,7 @@
 
 use strongroom_seal::{GroupPlan, NewSlot, Slot, SlotId, SlotPlan, SlotTable, make_new, new_shares};
 use strongroom_types::{Refusal, Secret};
+use tokio::runtime::Handle;
 
 use super::{Quorum, no_people, table};
 use crate::lifecycle::init::{BREAK_GLASS, DAILY, people};
@@ -114,7 +115,7 @@ pub fn required(scene: &Scene<'_>) -> usize {
 
 /// Begins. Where nobody holds a share yet, nobody can be asked: a root token makes the first ones, to be read back. `None` waits
 /// for shares.
-pub async fn start(
+pub fn start(
     scene: &Scene<'_>,
     whose: Whose,
     wish: &RekeyWish,
@@ -145,13 +146,13 @@ pub async fn start(
     if !are_first {
         return Ok(None);
     }
-    let made = make(scene, whose, &table, numbers).await?;
+    let made = make(scene, whose, &table, numbers)?;
     hand_out(scene, whose, &table, made)
 }
 
 /// Takes a share of those of now; `None` waits for more. With the last one the new ones are made; the devices of the slot, if it has some, are
 /// asked to wrap theirs.
-pub async fn update(
+pub fn update(
     scene: &Scene<'_>,
     whose: Whose,
     (key, nonce): (&str, &str),
@@ -173,7 +174,7 @@ pub async fn update(
     };
     let table = table(scene)?;
     must_have(&table, by)?;
-    let made = make(scene, whose, &table, numbers).await?;
+    let made = make(scene, whose, &table, numbers)?;
     if verify {
         return hand_out(scene, whose, &table, made);
     }
@@ -183,20 +184,24 @@ pub async fn update(
     Ok(Some(HandedOut { shares: made.shares, verification_nonce: None, change: Some(change) }))
 }
 
-async fn make(
+fn make(
     scene: &Scene<'_>,
     whose: Whose,
     table: &SlotTable,
     (threshold, count): (u8, u8),
 ) -> Result<NewSlot, Refusal> {
     let (devices, entropy) = (scene.active.devices.as_ref(), scene.active.entropy.as_ref());
-    let made = match whose.find(table)? {
-        Some(like) => new_shares(table, like, (threshold, count), devices, entropy).await,
-        None => {
-            let groups = vec![GroupPlan::custodians(threshold, count)];
-            make_new(table, SlotPlan { name: whose.slot().to_owned(), groups }, devices, entropy).await
+    let plan =
+        || SlotPlan { name: whose.slot().to_owned(), groups: vec![GroupPlan::custodians(threshold, count)] };
+    let like = whose.find(table)?;
+    let making = async {
+        match like {
+            Some(like) => new_shares(table, like, (threshold, count), devices, entropy).await,
+            None => make_new(table, plan(), devices, entropy).await,
         }
     };
+    // Sharing among many computes for seconds: what else this thread has to do goes on elsewhere.
+    let made = tokio::task::block_in_place(|| Handle::current().block_on(making));
     made.map_err(|cause| seal_fault(&cause))
 }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
-use strongroom_types::{BoxFuture, JsonMap, Operation, Refusal, Reply, Secret};
+use strongroom_types::{JsonMap, Operation, Refusal, Reply, Secret};
 
 use crate::ceremony::rekey::{self, HandedOut, RekeyWish, Whose};
 use crate::ceremony::{End, refuse_pgp, table};
@@ -65,7 +65,7 @@ const INIT: &[Endpoint<Run>] = &[
         summary: "Begin.",
         fields: START,
         body: Body::Json,
-        run: Run::Ceremony(start),
+        run: Run::Alone(start),
     },
     Endpoint {
         operation: Operation::Delete,
@@ -81,7 +81,7 @@ const UPDATE: &[Endpoint<Run>] = &[Endpoint {
     summary: "Give a share. With the last one the new ones are handed out.",
     fields: SHARE,
     body: Body::Json,
-    run: Run::Ceremony(update),
+    run: Run::Alone(update),
 }];
 
 const VERIFICATION: &[Endpoint<Run>] = &[
@@ -155,21 +155,19 @@ impl Family {
     }
 }
 
-fn start<'a>(scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Work, Refusal>> {
-    Box::pin(async move {
-        let call = &scene.request.stage.call;
-        let pgp = call.get(&PGP_KEYS).is_some_and(|keys| keys.as_array().is_none_or(|keys| !keys.is_empty()));
-        refuse_pgp("pgp_keys", pgp)?;
-        refuse_pgp("backup", call.get(&BACKUP).unwrap_or_default())?;
-        let family = Family::of(scene);
-        let wish = RekeyWish {
-            shares: call.get(&SHARES),
-            threshold: call.get(&THRESHOLD),
-            verify: call.get(&VERIFY).unwrap_or_default(),
-        };
-        let begun = rekey::start(scene, family.whose, &wish, family.what()).await?;
-        outcome(scene, &family, begun)
-    })
+fn start(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let call = &scene.request.stage.call;
+    let pgp = call.get(&PGP_KEYS).is_some_and(|keys| keys.as_array().is_none_or(|keys| !keys.is_empty()));
+    refuse_pgp("pgp_keys", pgp)?;
+    refuse_pgp("backup", call.get(&BACKUP).unwrap_or_default())?;
+    let family = Family::of(scene);
+    let wish = RekeyWish {
+        shares: call.get(&SHARES),
+        threshold: call.get(&THRESHOLD),
+        verify: call.get(&VERIFY).unwrap_or_default(),
+    };
+    let begun = rekey::start(scene, family.whose, &wish, family.what())?;
+    outcome(scene, &family, begun)
 }
 
 fn cancel(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -179,14 +177,12 @@ fn cancel(scene: &Scene<'_>) -> Result<Work, Refusal> {
     Ok(Work::reply(Reply::Empty))
 }
 
-fn update<'a>(scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Work, Refusal>> {
-    Box::pin(async move {
-        let family = Family::of(scene);
-        let (key, nonce) = given(scene)?;
-        let key = key.expose_str().unwrap_or_default();
-        let updated = rekey::update(scene, family.whose, (key, &nonce), family.what()).await?;
-        outcome(scene, &family, updated)
-    })
+fn update(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let family = Family::of(scene);
+    let (key, nonce) = given(scene)?;
+    let key = key.expose_str().unwrap_or_default();
+    let updated = rekey::update(scene, family.whose, (key, &nonce), family.what())?;
+    outcome(scene, &family, updated)
 }
 
 /// The new shares, or how far it is.
