@@ -18,6 +18,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from crowd import crowd
 from leases import leases
 
 CONNECTIONS = (1, 8, 32, 128)
@@ -237,6 +238,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=5, help="length of each run")
     parser.add_argument("--million", action="store_true", help="also a restart with a million secrets")
+    parser.add_argument("--crowd", action="store_true", help="also reads among 100,000 policies and 10,000 mounts")
     parser.add_argument("--leases", type=int, default=0, metavar="N", help="also N leases: memory, restart, revocation by prefix")
     parser.add_argument("binary", help="the release build of strongroom")
     parser.add_argument("bare", help="the release build of the bare server")
@@ -259,6 +261,10 @@ def main():
         restart(daemon, f"{SECRETS:,} secrets and what was written")
         if options.million:
             million(daemon, folder)
+        if options.crowd:
+            read = READ % (SECRETS, daemon.client_token())
+            crowd(daemon, 100_000, 10_000, lambda: wrk(daemon.url, read, 32, options.seconds, folder))
+            restart(daemon, "100,000 policies and 10,000 mounts")
         if options.leases:
             leases(daemon, options.leases, wrk, folder)
     except Failed as error:
