@@ -202,3 +202,27 @@ async fn c17_no_lease_outlives_a_token_that_is_revoked_meanwhile() {
         assert_eq!(stored(&active), 0);
     }
 }
+
+/// What a clock that was far ahead has leased is void once the clock is right, and can be taken back at any time.
+#[tokio::test(flavor = "multi_thread")]
+async fn c9_a_wrong_clock_makes_no_lease_that_outlives_it() {
+    let rig = rig().await;
+    let active = active(&rig);
+    let years = 10 * 365 * 24 * 3600;
+    rig.clock.advance(years);
+    let (one, other) = (lease(&rig, &rig.root).await, lease(&rig, &rig.root).await);
+    rig.clock.advance(-years);
+    // Nobody can tell what has ended, and nothing new is given.
+    assert_eq!(look_up(&rig, &one).await.unwrap_err().0, Kind::Unavailable);
+    assert_eq!(renew(&rig, &one, 0).await.unwrap_err().0, Kind::Unavailable);
+    assert_eq!(rig.get("db/creds/app", &rig.root).await.unwrap_err().0, Kind::Unavailable);
+    rig.put("sys/leases/revoke", &rig.root, json!({ "lease_id": one })).await.unwrap();
+    assert_eq!(users(&rig).await.len(), 1);
+    rig.put("sys/clock", &rig.root, json!({"accept": true})).await.unwrap();
+    assert_eq!(look_up(&rig, &other).await.unwrap_err().1, "invalid lease");
+    assert_eq!(renew(&rig, &other, 0).await.unwrap_err().1, "lease expired");
+    let new = lease(&rig, &rig.root).await;
+    look_up(&rig, &new).await.unwrap();
+    rig.put("sys/leases/revoke-prefix/db", &rig.root, json!({})).await.unwrap();
+    assert_eq!((users(&rig).await.len(), stored(&active)), (0, 0));
+}
