@@ -88,6 +88,7 @@ async fn ask(core: &Arc<Core>, operation: Operation, path: &str, token: &str, bo
         wrap_ttl: None,
         content_type: None,
         remote: None,
+        headers: Vec::new(),
     };
     let body = body.to_string().into_bytes();
     match core.handle(Request { head, stage: Received { body: Box::new(body) } }).await {

@@ -20,6 +20,7 @@ use crate::fault::{self, damaged};
 use crate::leases::Leases;
 use crate::lifecycle::{ClusterRecord, SealFacts, Switch};
 use crate::lockouts::Lockouts;
+use crate::metrics::{Metrics, Summary};
 use crate::mounts::{Kinds, MountTable};
 use crate::outbox::Outbox;
 use crate::perform::After;
@@ -101,6 +102,8 @@ pub struct Active {
     pub ceremonies: Ceremonies,
     /// The devices of this node.
     pub devices: Arc<dyn Devices>,
+    /// What was counted and measured.
+    pub metrics: Arc<Metrics>,
     /// Commits under way.
     pub effects: Effects,
     switch: Arc<Switch>,
@@ -114,6 +117,7 @@ impl Active {
         facts: SealFacts,
         switch: Arc<Switch>,
         effects: Effects,
+        metrics: Arc<Metrics>,
     ) -> Result<Arc<Self>, Refusal> {
         let view = |id| View::new(&barrier, NamespaceId::ROOT, id);
         let (system, tokens) = (view(SYSTEM), view(TOKENS));
@@ -159,6 +163,7 @@ impl Active {
             devices: parts.devices.clone(),
             switch,
             effects,
+            metrics,
             system,
             barrier,
         }))
@@ -167,6 +172,19 @@ impl Active {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Something that has begun then has ended.
+    pub fn measure(&self, what: &Summary, begun: Timestamp) {
+        let now = self.clock.reading().nanos();
+        what.took(now.saturating_sub(begun.nanos()), now);
+    }
+
+    /// The same, of several things that took equally long, one after the other.
+    pub fn measure_as(&self, whats: &[&Summary], begun: Timestamp) {
+        let now = self.clock.reading().nanos();
+        let each = now.saturating_sub(begun.nanos()) / i64::try_from(whats.len()).unwrap_or(1).max(1);
+        whats.iter().for_each(|what| what.took(each, now));
     }
 
     /// What is committed now.

@@ -110,8 +110,13 @@ impl Trail {
     /// The line before the effect, of a grant or of a refusal. No line, no effect.
     pub fn before(&self, checked: &Result<Request<Authorized>, Refusal>) -> Result<Audited, Refusal> {
         let error = checked.as_ref().err().map(text);
-        self.write(error, |event, audit| audit.before(event))
-            .map_err(|cause| not_accepted(cause, NOTHING_DONE))
+        let begun = self.active.clock.reading();
+        let written = self.write(error, |event, audit| audit.before(event));
+        self.active.measure(&self.active.metrics.audit_request, begun);
+        written.map_err(|cause| {
+            self.active.metrics.audit_request_failure.add();
+            not_accepted(cause, NOTHING_DONE)
+        })
     }
 
     /// Both lines at once, of a request that only asks: they come before the answer.
@@ -122,10 +127,17 @@ impl Trail {
         answer: &Result<Reply, Refusal>,
     ) -> Result<(), Refusal> {
         let (response, error) = (self.response(answer), answer.as_ref().err().map(text));
-        self.write(checked.as_ref().err().map(text), |event, audit| {
+        let begun = self.active.clock.reading();
+        let written = self.write(checked.as_ref().err().map(text), |event, audit| {
             audit.both(asked, event, error, &response)
+        });
+        // As one line takes about as long as the other.
+        self.active
+            .measure_as(&[&self.active.metrics.audit_request, &self.active.metrics.audit_response], begun);
+        written.map_err(|cause| {
+            self.active.metrics.audit_request_failure.add();
+            not_accepted(cause, NOTHING_DONE)
         })
-        .map_err(|cause| not_accepted(cause, NOTHING_DONE))
     }
 
     fn response<'r>(&'r self, answer: &'r Result<Reply, Refusal>) -> ResponseEvent<'r> {
@@ -140,7 +152,11 @@ impl Trail {
     pub fn after(&self, audited: &Audited, answer: &Result<Reply, Refusal>) -> Result<(), Refusal> {
         let response = self.response(answer);
         let error = answer.as_ref().err().map(text);
-        self.write(error, |event, audit| audit.after(audited, event, &response)).map_err(|cause| {
+        let begun = self.active.clock.reading();
+        let written = self.write(error, |event, audit| audit.after(audited, event, &response));
+        self.active.measure(&self.active.metrics.audit_response, begun);
+        written.map_err(|cause| {
+            self.active.metrics.audit_response_failure.add();
             not_accepted(
                 cause,
                 "the audit log did not accept the answer: what was asked is done, its answer is withheld",

@@ -81,7 +81,10 @@ async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(),
     active.outbox.add(audited, &mut batch)?;
     // With auditing off there is neither a row to remember nor a sync to wait for.
     let is_audited = !active.audit.sinks().is_empty();
-    match (active.store.commit(batch).await, spare) {
+    let begun = active.clock.reading();
+    let committed = active.store.commit(batch).await;
+    active.measure(&active.metrics.commit, begun);
+    match (committed, spare) {
         (Ok(_), _) => {
             if is_audited {
                 active.outbox.committed(audited);

@@ -13,6 +13,7 @@
 //! | `always` | the few paths that are answered in every state |
 //! | `ceremony` | what a threshold of custodians decides: new shares, a new root token |
 //! | `active` | everything that sealing takes away again: mounts, policies, tokens |
+//! | `metrics`, `host` | what was counted and measured; the machine and this process |
 //! | `quotas` | how often a client may ask |
 //! | `rules`, `log` | what answers look like beyond their content; the daemon's own log and its levels |
 //! | `revocation` | the end of tokens, and of what was theirs |
@@ -38,12 +39,14 @@ mod entities;
 mod fault;
 mod finish;
 pub mod form;
+mod host;
 pub mod json;
 mod leases;
 pub mod lifecycle;
 mod lockouts;
 pub mod log;
 mod logins;
+mod metrics;
 mod mounts;
 mod outbox;
 mod perform;
@@ -81,6 +84,8 @@ pub use settings::{Parts, SealWish, Settings};
 
 use effects::Effects;
 use lifecycle::{State, Switch};
+use metrics::Metrics;
+use metrics::in_flight::InFlight;
 
 /// The appliance behind the listeners.
 pub struct Core {
@@ -88,6 +93,7 @@ pub struct Core {
     state: ArcSwap<State>,
     switch: Arc<Switch>,
     effects: Effects,
+    metrics: Arc<Metrics>,
 }
 
 impl Core {
@@ -96,7 +102,8 @@ impl Core {
     pub fn new(parts: Parts) -> Result<Arc<Self>, StartError> {
         let state = State::at_start(&parts)?;
         let (switch, effects) = Default::default();
-        Ok(Arc::new(Self { state: ArcSwap::from_pointee(state), switch, effects, parts }))
+        let metrics = Arc::new(Metrics::new(parts.clock.now()));
+        Ok(Arc::new(Self { state: ArcSwap::from_pointee(state), switch, effects, metrics, parts }))
     }
 
     /// Works beside the requests until `stop` is true: unseals by devices, forgets synced audit rows, sweeps.
@@ -110,6 +117,7 @@ impl Core {
     /// The future may be dropped at any time, as it is when a client goes away. What has been accepted by the audit
     /// log by then is brought to its end all the same: see `pipeline.rs`.
     pub async fn handle(self: &Arc<Self>, request: Request<Received>) -> Result<Reply, Refusal> {
+        let _shown = InFlight::begin(&self.metrics, &request.head, self.parts.clock.now());
         let answer = pipeline::handle(self, request).await;
         if self.switch.take_seal_wish() {
             self.flush().await;

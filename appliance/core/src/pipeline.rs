@@ -32,11 +32,14 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
         Admitted::Always(request) => return always::answer(core, request).await,
         Admitted::Active(active, request) => (active, request),
     };
+    let begun = active.clock.reading();
     let mut trail = Trail::begin(&active, &request);
     let mut bill = Bill::default();
     let checked = check(&active, request, &mut trail, &mut bill).await;
     let asked = active.audit.now();
     let headers = bill.take_headers();
+    let is_login = bill.is_login;
+    let measured = active.clone();
     let answer = Finish::new(async move {
         let first = match only_asks(&checked) {
             true => perform(&active, &checked, &Turn::Free, 0).await.ok(),
@@ -55,6 +58,8 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
         answer
     })
     .await;
+    let metrics = &measured.metrics;
+    measured.measure(if is_login { &metrics.handle_login } else { &metrics.handle_request }, begun);
     match answer {
         Ok(reply) => Ok(reply.with_headers(headers)),
         Err(refusal) => Err(refusal.with_headers(headers)),
@@ -88,11 +93,16 @@ async fn check(
     bill: &mut Bill,
 ) -> Result<Request<Authorized>, Refusal> {
     let request = trail.routed(route(active, request)?);
+    let begun = active.clock.reading();
     let request = trail.authenticated(authenticate(active, request)?);
+    active.measure(&active.metrics.fetch_acl, begun);
     let request = charge(active, request, bill).await?;
     let request = trail.read(read(active, request).await?);
     charge_login(active, &request, bill)?;
-    Ok(trail.authorized(authorize(active, request)?))
+    let begun = active.clock.reading();
+    let request = trail.authorized(authorize(active, request)?);
+    active.measure(&active.metrics.check_token, begun);
+    Ok(request)
 }
 
 /// Performs, unless that has been done, and commits; again, if what the handler had read was changed meanwhile. A refusal

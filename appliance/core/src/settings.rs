@@ -1,6 +1,7 @@
 //! What the operator chose, and what the binary puts in.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use strongroom_audit::SinkConfig;
@@ -8,7 +9,7 @@ use strongroom_barrier::Arena;
 use strongroom_engine::{Engine, Method};
 use strongroom_seal::{Devices, GroupPlan};
 use strongroom_store::Store;
-use strongroom_types::{Clock, Entropy};
+use strongroom_types::{Clock, Entropy, JsonMap};
 
 use crate::json;
 use crate::lockouts::LockoutSetting;
@@ -69,6 +70,10 @@ pub struct Settings {
     pub storage_type: &'static str,
     /// When somebody is locked out, by the kind of their method, or for `all`.
     pub user_lockout: BTreeMap<String, LockoutSetting>,
+    /// The configuration as operators may see it: without secrets and files.
+    pub shown: JsonMap,
+    /// Where the storage is, for `sys/host-info`.
+    pub folder: Option<PathBuf>,
     /// Which node this is: only its own devices are asked.
     pub node: String,
 }
@@ -85,6 +90,8 @@ impl Default for Settings {
             json: json::Limits::default(),
             storage_type: "inmem",
             user_lockout: BTreeMap::new(),
+            shown: JsonMap::new(),
+            folder: None,
             node: "node".into(),
         }
     }

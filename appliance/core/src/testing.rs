@@ -193,6 +193,7 @@ pub fn request(operation: Operation, path: &str, token: &str, body: Option<Value
     let mut id = [0; 16];
     strongroom_types::Entropy::fill(&SystemEntropy, &mut id).unwrap();
     let head = Head {
+        headers: Vec::new(),
         id: RequestId::from_random(id),
         operation,
         path: ApiPath::parse(path).unwrap(),
@@ -293,7 +294,8 @@ static DOOR: Method = Method {
     knock: Some(|cx, call| {
         let alias = call.param("path").to_owned();
         let is_known = cx.has(&record::name("who", &alias)?)?;
-        Ok(Knock { alias, is_known, turn: None })
+        let role = call.fields.get("role").and_then(Value::as_str).map(str::to_owned);
+        Ok(Knock { alias, is_known, turn: None, role })
     }),
     renew: |cx, alias| token_of(cx, alias),
 };

@@ -44,6 +44,8 @@ pub struct Knock {
     /// What of the method's records is used up by the login, if something is: one login after the other has its turn
     /// with it.
     pub turn: Option<String>,
+    /// The role it is for, by whose quota it is charged; `None` where the method has no roles, or there is no such one.
+    pub role: Option<String>,
 }
 
 /// Somebody has proven who they are.

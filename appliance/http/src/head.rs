@@ -51,6 +51,7 @@ pub fn parse(
         .map_err(|_| Refusal::bad_request("the query string is not valid percent-encoded UTF-8"))?;
     let operation = operation(lines.method, &mut query)?;
     Ok(Head {
+        headers: Vec::new(),
         id,
         operation,
         path,

@@ -192,6 +192,7 @@ impl Rig {
         // As `http` has it: what is no canonical path never gets further.
         let bad = |error: strongroom_types::path::PathError| Refusal::bad_request(error.message());
         let head = Head {
+            headers: Vec::new(),
             id: RequestId::from_random((&SystemEntropy as &dyn Entropy).draw().unwrap()),
             operation: ask.operation,
             path: ApiPath::parse(path).map_err(bad)?,

@@ -103,6 +103,7 @@ async fn initialise(core: &Arc<Core>, wish: &DevWish) -> Result<Initialised, Str
     }
     let body = br#"{"type": "kv", "description": "key/value secret storage", "options": {"version": "2"}}"#;
     let head = Head {
+        headers: Vec::new(),
         id: RequestId::from_random(
             (&SystemEntropy as &dyn Entropy).draw().map_err(|cause| cause.to_string())?,
         ),

@@ -4,12 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+use strongroom_core::json::Limits;
 use strongroom_core::log::{self, Level};
-use strongroom_core::{Core, Parts, Settings, json};
+use strongroom_core::{Core, Parts, Settings};
 use strongroom_http::{Address, Bound, Pem, Tls};
 use strongroom_os::{Arena, Protection};
 use strongroom_seal::SystemEntropy;
 use strongroom_store::{MemoryStore, Options, RedbStore, Store};
+use strongroom_types::JsonMap;
 use strongroom_types::time::SystemClock;
 
 use super::VERSION;
@@ -113,10 +116,37 @@ fn settings(config: &Config, storage_type: &'static str) -> Settings {
         default_lease_ttl: config.default_lease_ttl,
         max_lease_ttl: config.max_lease_ttl,
         max_request_size: config.listeners.iter().map(|one| one.limits.body_bytes).max().unwrap_or(0),
-        json: json::Limits { depth: config.json.depth, members: config.json.members },
+        json: Limits { depth: config.json.depth, members: config.json.members },
         storage_type,
+        shown: shown(config),
+        folder: folder(&config.storage),
         node: config.node.clone(),
         user_lockout: config.user_lockout.clone(),
+    }
+}
+
+/// What of the configuration anybody may know who asks for `sys/config/state/sanitized`: no file, no device.
+fn shown(config: &Config) -> JsonMap {
+    let listener = |listener: &Listener| match &listener.at {
+        At::Plain { address } => {
+            json!({ "type": "tcp", "config": { "address": address, "tls_disable": true } })
+        }
+        At::Tls { address, .. } => {
+            json!({ "type": "tcp", "config": { "address": address, "tls_disable": false } })
+        }
+        At::Unix { .. } => json!({ "type": "unix", "config": {} }),
+    };
+    let listeners: Vec<Value> = config.listeners.iter().map(listener).collect();
+    let mut shown = JsonMap::new();
+    shown.insert("listeners".into(), listeners.into());
+    shown.insert("api_addr".into(), config.api_addr.clone().unwrap_or_default().into());
+    shown
+}
+
+fn folder(storage: &Storage) -> Option<PathBuf> {
+    match storage {
+        Storage::Redb { path, .. } => path.parent().map(Path::to_owned),
+        Storage::Memory => None,
     }
 }
 

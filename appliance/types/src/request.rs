@@ -88,6 +88,8 @@ pub struct Head {
     pub content_type: Option<String>,
     /// The client's address.
     pub remote: Option<(IpAddr, u16)>,
+    /// Headers that core wants to see, of those that came: name in lower case, and value. Almost always none.
+    pub headers: Vec<(String, String)>,
 }
 
 /// The first stage: parsed, nothing checked, the body still in the socket.

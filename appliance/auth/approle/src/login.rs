@@ -59,7 +59,8 @@ pub fn knock(cx: &Cx, call: &Call) -> Result<Knock, Refusal> {
     let attempt = Attempt::of(cx, call)?;
     let is_counted = attempt.secret_id.is_some_and(|(record, _)| record.num_uses > 0);
     let turn = attempt.hash.filter(|_| is_counted);
-    Ok(Knock { alias: attempt.role_id, is_known: attempt.role.is_some(), turn })
+    let is_known = attempt.role.is_some();
+    Ok(Knock { alias: attempt.role_id, is_known, turn, role: attempt.role.map(|role| role.name) })
 }
 
 /// Lets in whoever has a secret-id of the role, within what both are bound to.

@@ -31,7 +31,7 @@ pub static METHOD: Method = Method {
         let username = call.param(USERNAME.name);
         // A name that could not be stored is nobody's.
         let is_known = name_of(username).ok().map(|name| cx.has(&name)).transpose()?.unwrap_or_default();
-        Ok(Knock { alias: username.to_owned(), is_known, turn: None })
+        Ok(Knock { alias: username.to_owned(), is_known, turn: None, role: None })
     }),
     renew,
 };

@@ -108,7 +108,15 @@ impl Core {
 
     async fn activate(&self, barrier: Arc<Barrier>, table: &SlotTable) -> Result<Arc<Active>, Refusal> {
         let facts = SealFacts::of(table, self.parts.entropy.as_ref()).map_err(|cause| seal_fault(&cause))?;
-        Active::load(&self.parts, barrier, facts, self.switch.clone(), self.effects.clone()).await
+        Active::load(
+            &self.parts,
+            barrier,
+            facts,
+            self.switch.clone(),
+            self.effects.clone(),
+            self.metrics.clone(),
+        )
+        .await
     }
 }
 

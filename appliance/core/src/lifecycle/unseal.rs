@@ -214,9 +214,15 @@ impl Core {
         let (barrier, table) =
             self.open_barrier(&opened.root_key, snapshot.as_ref()).map_err(|cause| stay_sealed(cause.0))?;
         let facts = self.drop_replaced(opened, &barrier, &table, snapshot.as_ref()).await?;
-        let active =
-            Active::load(&self.parts, barrier.clone(), facts, self.switch.clone(), self.effects.clone())
-                .await;
+        let active = Active::load(
+            &self.parts,
+            barrier.clone(),
+            facts,
+            self.switch.clone(),
+            self.effects.clone(),
+            self.metrics.clone(),
+        )
+        .await;
         let active = active.map_err(|cause| {
             barrier.seal();
             let why = cause.cause.as_deref().unwrap_or(&cause.message);

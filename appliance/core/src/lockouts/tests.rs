@@ -15,7 +15,7 @@ async fn rig() -> (Rig, Arc<crate::active::Active>) {
 }
 
 fn knock(alias: &str, is_known: bool) -> Knock {
-    Knock { alias: alias.to_owned(), is_known, turn: None }
+    Knock { alias: alias.to_owned(), is_known, turn: None, role: None }
 }
 
 fn rules() -> Rules {

@@ -240,7 +240,7 @@ impl Quota {
     fn covers(&self, charge: &Charge<'_>) -> bool {
         match self.record.role.as_str() {
             "" => self.record.path.is_empty() || fits(&self.record.path, charge.below),
-            role => charge.role == Some(role),
+            role => charge.role.is_some_and(|asked| asked.eq_ignore_ascii_case(role)),
         }
     }
 }

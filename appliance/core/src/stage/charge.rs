@@ -19,7 +19,7 @@ use super::proof::Proof;
 use super::{Asker, Authenticated, Read, Routed, Target};
 use crate::active::{Active, SYSTEM, TOKENS};
 use crate::mounts::MountTable;
-use crate::perform::After;
+use crate::perform::{After, cx};
 use crate::quotas::{Charge, Quota, Verdict, shown};
 use crate::wrapping;
 
@@ -40,6 +40,8 @@ pub struct Bill {
     payer: Option<Payer>,
     /// What the answer tells of the quota.
     headers: Vec<(&'static str, String)>,
+    /// Whether somebody logs in.
+    pub is_login: bool,
 }
 
 struct Payer {
@@ -55,7 +57,8 @@ pub async fn charge(
     request: Request<Authenticated>,
     bill: &mut Bill,
 ) -> Result<Request<Charged>, Refusal> {
-    take_quota(active, &request, bill)?;
+    bill.is_login = is_login(&request.stage.routed.target);
+    take_quota(active, &request, bill).inspect_err(|_| active.metrics.quota_violation.add())?;
     let Request { head, stage: Authenticated { routed, mut asker, mut snapshot, .. } } = request;
     if let Some(asker) = asker.as_mut().filter(|asker| asker.known.record.num_uses > 0) {
         let key = asker.known.key.clone();
@@ -102,16 +105,21 @@ pub fn charge_login(active: &Active, request: &Request<Read>, bill: &mut Bill) -
     if !is_login(&stage.target) || !table.asks_for_roles(mount.record.id) {
         return Ok(());
     }
+    // What the method cannot read it refuses by itself: charged to nobody's role.
+    let knock = mount.method.and_then(|method| method.knock);
+    let cx = cx(active, mount, None, stage.snapshot.clone());
+    let role = knock.and_then(|knock| knock(&cx, &stage.call).ok()?.role);
     let path = stage.acl_path.trim_end_matches('/');
     let charge = Charge {
         mount: Some(mount.record.id),
         path,
         below: path.strip_prefix(mount.record.path.as_str()).unwrap_or_default(),
-        role: stage.call.fields.get("role").and_then(|role| role.as_str()),
+        role: role.as_deref(),
         client: client(&request.head),
         now: active.clock.reading(),
     };
-    bill.charged(table.charge(&charge), table.config.response_headers)
+    let charged = bill.charged(table.charge(&charge), table.config.response_headers);
+    charged.inspect_err(|_| active.metrics.quota_violation.add())
 }
 
 /// The mount, the whole path and what of it is below the mount, also where nothing answers.

@@ -5,20 +5,24 @@ mod auth;
 mod capabilities;
 mod clock;
 mod cors;
+mod counters;
 mod generate_root;
 mod headers;
+mod host;
 mod internal;
 mod locked_users;
 pub mod loggers;
 mod mounts;
 mod node;
 mod password_policies;
+mod plugins;
 mod policies;
 mod quotas;
 mod rekey;
 pub mod remount;
 pub mod rotate;
 mod seal;
+mod state;
 mod tools;
 mod tune;
 
@@ -47,6 +51,10 @@ pub const TABLES: &[Table<Run>] = &[
     headers::ROUTES,
     loggers::ROUTES,
     quotas::ROUTES,
+    plugins::ROUTES,
+    state::ROUTES,
+    counters::ROUTES,
+    host::ROUTES,
     rotate::ROUTES,
     rekey::ROUTES,
     generate_root::ROUTES,

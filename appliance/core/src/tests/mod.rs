@@ -1,5 +1,6 @@
 //! Requests against a whole appliance in memory. Ids in the names are those of the classes of flaws in SECURITY.md.
 
+mod about;
 mod audit;
 mod clock;
 mod full_disk;

@@ -309,6 +309,17 @@ impl Tokens {
         key.map(|key| text(key).ok_or_else(|| damaged("an accessor's record is not text"))).transpose()
     }
 
+    /// How many there are that are stored.
+    pub fn count(&self, reader: &Reader) -> Result<u64, Refusal> {
+        let mut total = 0;
+        let mut one_more = |_: &[String]| {
+            total += 1;
+            true
+        };
+        reader.walk(&name(&["accessor"])?, &mut one_more).map_err(barrier)?;
+        Ok(total)
+    }
+
     /// All accessors.
     pub fn accessors(&self, reader: &Reader) -> Result<Vec<String>, Refusal> {
         reader.list(&name(&["accessor"])?, None, None).map_err(barrier)
