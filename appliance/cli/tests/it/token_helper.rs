@@ -1,7 +1,7 @@
 //! A program that the user names keeps the token.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use crate::support::{Caller, Script, Server};
 
@@ -15,11 +15,16 @@ const LOOKUP: Script = &[
 ];
 
 /// A caller whose `.vault` names a helper with this text; without a token in the environment.
+#[allow(clippy::disallowed_methods)] // a test writes a program
 fn caller(server: &Server, helper: &str) -> Caller {
     let caller = Caller::of(server).unset("VAULT_TOKEN").set("PATH", "/usr/bin:/bin");
     let path = caller.home.path().join("my helper");
-    fs::write(&path, format!("#!/bin/sh\n{helper}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    let text = caller.home.path().join("text");
+    fs::write(&text, format!("#!/bin/sh\n{helper}\n")).unwrap();
+    // Not written here: a child that another test starts meanwhile would hold it open, and what is open for writing
+    // is not run ("Text file busy").
+    let made = Command::new("install").arg("-m700").args([&text, &path]).status().unwrap();
+    assert!(made.success());
     let config = format!("token_helper = \"{}\" # mine\n", path.display());
     fs::write(caller.home.path().join(".vault"), config).unwrap();
     caller
