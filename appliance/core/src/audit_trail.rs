@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use strongroom_audit::{
-    AuditError, Audited, Auth, Clear, Event, Mount, Namespace, ResponseEvent, Salt, SinkConfig,
+    AuditError, Audited, Auth, Clear, Event, Header, Mount, Namespace, ResponseEvent, Salt, SinkConfig,
 };
 use strongroom_barrier::{Name, View, Write};
 use strongroom_engine::{Entropy, FieldSpec};
@@ -32,6 +32,7 @@ pub struct Trail {
     namespace: String,
     token: Option<Secret>,
     remote: Option<(std::net::IpAddr, u16)>,
+    headers: Vec<(String, String)>,
     wrap_ttl: Option<u64>,
     target: Where,
     fields: &'static [FieldSpec],
@@ -51,7 +52,7 @@ enum Where {
 impl Trail {
     /// A request has come in.
     pub fn begin(active: &Arc<Active>, request: &Request<Received>) -> Self {
-        let Head { id, operation, path, token, namespace, wrap_ttl, remote, .. } = &request.head;
+        let Head { id, operation, path, token, namespace, wrap_ttl, remote, headers, .. } = &request.head;
         Self {
             active: active.clone(),
             id: *id,
@@ -60,6 +61,7 @@ impl Trail {
             namespace: namespace.clone(),
             token: token.as_ref().map(|token| Secret::copy_of(token.expose())),
             remote: *remote,
+            headers: headers.clone(),
             wrap_ttl: *wrap_ttl,
             target: Where::Nowhere,
             fields: &[],
@@ -175,7 +177,16 @@ impl Trail {
             Where::Mount(mount) => mount.record.config.audit_non_hmac_request_keys.as_slice(),
             _ => &[],
         };
+        let rules = self.active.rules.load();
+        let hashed =
+            |name: &str| rules.audit_headers.iter().find(|(known, _)| known == name).map(|(_, hmac)| *hmac);
+        let headers = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| hashed(name).map(|hashed| Header { name, value, hashed }));
+        let headers: Vec<Header<'_>> = headers.collect();
         let event = Event {
+            headers: &headers,
             namespace: match self.namespace.as_str() {
                 "" => Namespace::ROOT,
                 path => Namespace { id: "", path },

@@ -145,6 +145,14 @@ impl Core {
         }
     }
 
+    /// The rules, if they name headers of requests that the audit log shows.
+    pub fn audited_headers(&self) -> Option<Arc<ResponseRules>> {
+        let state = self.state.load();
+        let State::Active(active) = &**state else { return None };
+        let rules = active.rules.load();
+        (!rules.audit_headers.is_empty()).then(|| Arc::clone(&rules))
+    }
+
     /// The state that a request finds.
     pub(crate) fn state(&self) -> Arc<State> {
         self.state.load_full()

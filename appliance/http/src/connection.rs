@@ -258,6 +258,24 @@ impl Desk {
         response
     }
 
+    /// What core wants to see of the headers: those of the audit log's settings, and how metrics are wanted.
+    fn wanted(&self, path: &str, headers: &HeaderMap) -> Vec<(String, String)> {
+        let of = |name: &str| -> Vec<(String, String)> {
+            let values = headers.get_all(name).iter();
+            values
+                .map(|value| (name.to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .collect()
+        };
+        let mut wanted = Vec::new();
+        if let Some(rules) = self.house.service.audited_headers() {
+            wanted.extend(rules.audit_headers.iter().flat_map(|(name, _)| of(name)));
+        }
+        if path == "sys/metrics" {
+            wanted.extend(of("accept"));
+        }
+        wanted
+    }
+
     async fn ask(
         &self,
         id: RequestId,
@@ -271,7 +289,8 @@ impl Desk {
         let limits = &self.house.limits;
         let lines =
             Lines { method: &parts.method, uri: &parts.uri, version: parts.version, headers: &parts.headers };
-        let head = head::parse(&lines, id, self.remote, limits.token_bytes)?;
+        let mut head = head::parse(&lines, id, self.remote, limits.token_bytes)?;
+        head.headers = self.wanted(head.path.as_str(), &parts.headers);
         let Some(place) = Place::take(&self.house) else {
             return Err(Refusal::new(Kind::TooMany, "too many requests are under way: try again"));
         };

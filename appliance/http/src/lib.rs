@@ -49,6 +49,11 @@ pub trait Service: Send + Sync + 'static {
     fn response_rules(&self) -> Arc<ResponseRules> {
         Arc::default()
     }
+
+    /// Rules that name headers of requests for the audit log; `None` where none does, which costs nothing.
+    fn audited_headers(&self) -> Option<Arc<ResponseRules>> {
+        None
+    }
 }
 
 impl Service for Arc<Core> {
@@ -58,5 +63,9 @@ impl Service for Arc<Core> {
 
     fn response_rules(&self) -> Arc<ResponseRules> {
         Core::response_rules(self)
+    }
+
+    fn audited_headers(&self) -> Option<Arc<ResponseRules>> {
+        Core::audited_headers(self)
     }
 }

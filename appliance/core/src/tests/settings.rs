@@ -1,9 +1,10 @@
 //! `sys/config/` and `sys/loggers`: settings that are stored, refused where they could do harm, and followed at once.
 
 use serde_json::{Value, json};
+use strongroom_types::Operation;
 use strongroom_types::error::Kind;
 
-use crate::testing::Rig;
+use crate::testing::{Rig, ask, request};
 
 const CORS: &str = "sys/config/cors";
 const UI: &str = "sys/config/ui/headers";
@@ -92,6 +93,24 @@ async fn c20_a_header_that_holds_a_secret_is_never_put_into_the_log() {
         }
     }
     assert!(rig.core.response_rules().audit_headers.is_empty());
+}
+
+#[tokio::test]
+async fn a_header_that_was_asked_for_is_in_the_log_in_clear_or_hashed_and_no_other_is() {
+    let rig = Rig::new().await;
+    rig.put(&format!("{AUDITED}/x-clear"), &rig.root, json!({"hmac": false})).await.unwrap();
+    rig.put(&format!("{AUDITED}/x-hashed"), &rig.root, json!({"hmac": true})).await.unwrap();
+    assert!(rig.core.audited_headers().is_some());
+    let mut asked = request(Operation::Read, "sys/mounts", &rig.root, None);
+    for name in ["x-clear", "x-hashed", "x-other"] {
+        asked.head.headers.push((name.to_owned(), "canary-value".to_owned()));
+    }
+    ask(&rig.core, asked).await.unwrap();
+    let lines = rig.lines();
+    let headers = &lines.iter().rev().find(|line| line["type"] == "request").unwrap()["request"]["headers"];
+    assert_eq!(headers["x-clear"], json!(["canary-value"]));
+    assert!(headers["x-hashed"].to_string().contains("hmac-sha256:"), "{headers}");
+    assert!(headers["x-other"].is_null() && headers.to_string().matches("canary-value").count() == 1);
 }
 
 #[tokio::test]
