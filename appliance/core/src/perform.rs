@@ -209,8 +209,8 @@ pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, 
     }
 }
 
-/// Runs the handler on what is stored. The first attempt sees what the checks have seen, unless it had to wait; a
-/// later one sees what is stored by then, and is checked once more.
+/// Runs the handler on what is stored. The first attempt sees what the checks have seen. One that had to wait, or a later
+/// one, sees what is stored by then, and is checked once more: token, policies, create or update.
 pub async fn perform(
     active: &Arc<Active>,
     checked: &Result<Request<Authorized>, Refusal>,
@@ -221,13 +221,12 @@ pub async fn perform(
         Ok(request) => request,
         Err(refusal) => return Ok(Outcome::refused(refusal.clone(), active.snapshot()?)),
     };
-    let snapshot = match turn.has_waited() || attempt > 0 {
+    let is_later = turn.has_waited() || attempt > 0;
+    let snapshot = match is_later {
         false => request.stage.snapshot.clone(),
         true => active.snapshot()?,
     };
-    if attempt > 0
-        && let Err(refusal) = request.stage.check_again(active, request.head.operation, &snapshot)
-    {
+    if is_later && let Err(refusal) = request.stage.check_again(active, request.head.operation, &snapshot) {
         // As any refusal it costs a use.
         return Ok(Outcome::refused(refusal, snapshot));
     }

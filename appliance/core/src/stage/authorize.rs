@@ -42,7 +42,7 @@ pub fn authorize(active: &Active, request: Request<Read>) -> Result<Request<Auth
         head.operation = Operation::Create;
         stage.call.operation = Operation::Create;
     }
-    let most = stage.check(active, head.operation)?;
+    let most = stage.check(active, stage.asker.as_ref(), head.operation)?;
     if let Target::Nowhere(refusal) = stage.target {
         return Err(refusal);
     }
@@ -64,8 +64,9 @@ impl Authorized {
         self.acl_path.trim_end_matches('/')
     }
 
-    /// Asks once more, after something that the handler had read was changed: what was an update may be a create by
-    /// now, which not everybody may.
+    /// Asks once more, of what `snapshot` shows: after a wait, or after something that the handler had read was changed.
+    /// The token may have ended by now, its policies may say less, and what was an update may be a create, which not
+    /// everybody may.
     pub fn check_again(
         &self,
         active: &Active,
@@ -77,15 +78,26 @@ impl Authorized {
             Operation::Create | Operation::Update => Operation::Create,
             other => other,
         };
-        self.check(active, operation).map(drop)
+        // A wrapping token ends by its use: who comes second with it is told so by its handler.
+        let needs_token = !self.target.unauthenticated() && !wrapping::opens(&self.target);
+        let asker = match self.asker.as_ref().filter(|_| needs_token) {
+            Some(asker) => Some(asker.again(active, snapshot)?),
+            None => self.asker.clone(),
+        };
+        self.check(active, asker.as_ref(), operation).map(drop)
     }
 
     /// The most names that the answer to a list may have.
-    fn check(&self, active: &Active, operation: Operation) -> Result<Option<u64>, Refusal> {
+    fn check(
+        &self,
+        active: &Active,
+        asker: Option<&Asker>,
+        operation: Operation,
+    ) -> Result<Option<u64>, Refusal> {
         if self.target.unauthenticated() {
             return Ok(None);
         }
-        let asker = self.asker.as_ref().ok_or_else(|| wrapping::nobody(&self.target, &self.call))?;
+        let asker = asker.ok_or_else(|| wrapping::nobody(&self.target, &self.call))?;
         let hidden = match &self.target {
             Target::Help { mount, .. } => !mount.is_empty() && !asker.acl.visible(mount),
             Target::Nowhere(_) => operation == Operation::Help && !asker.acl.is_root(),

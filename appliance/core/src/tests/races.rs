@@ -85,3 +85,46 @@ async fn c8_whoever_is_refused_by_a_race_pays_a_use() {
     assert_eq!(rig.put("toy/new", &limited, json!({"x": 1})).await.unwrap_err().0, Kind::Unavailable);
     assert_eq!(left().await, 3);
 }
+
+/// Until the audit log has a request for `path`: from there on it waits for nothing but its turn.
+async fn asked(rig: &Rig, path: &str) {
+    for _ in 0..10_000 {
+        if rig.lines().iter().any(|line| line["request"]["path"] == path) {
+            return tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("{path} is not asked for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c17_whoever_waits_for_a_turn_is_asked_again_when_it_comes() {
+    let rig = Rig::new().await;
+    let rule = r#"path "sys/policies/acl/*" { capabilities = ["create", "update"] }"#;
+    let policy = || json!({"policy": rule});
+
+    // Revoked while it waits.
+    let revoked = rig.allowed(rule).await;
+    let active = super::sweep::active(&rig);
+    let turn = active.changes.lock().await;
+    let waiting = write(&rig, "sys/policies/acl/left-behind", &revoked, policy());
+    asked(&rig, "sys/policies/acl/left-behind").await;
+    rig.put("auth/token/revoke", &rig.root, json!({ "token": revoked })).await.unwrap();
+    drop(turn);
+    assert_eq!(waiting.await.unwrap().unwrap_err().0, Kind::Denied);
+    assert_eq!(rig.get("sys/policies/acl/left-behind", &rig.root).await.unwrap_err().0, Kind::NotFound);
+
+    // Its policy is taken away while it waits.
+    let weakened = rig.allowed(rule).await;
+    let turn = active.changes.lock().await;
+    let less = json!({"policy": r#"path "toy/*" { capabilities = ["read"] }"#});
+    // The older path of the same policy: `allowed` has asked for the newer one.
+    let weakens = write(&rig, "sys/policy/test", &rig.root, less);
+    asked(&rig, "sys/policy/test").await;
+    let waiting = write(&rig, "sys/policies/acl/too-late", &weakened, policy());
+    asked(&rig, "sys/policies/acl/too-late").await;
+    drop(turn);
+    weakens.await.unwrap().unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap_err().0, Kind::Denied);
+    assert_eq!(rig.get("sys/policies/acl/too-late", &rig.root).await.unwrap_err().0, Kind::NotFound);
+}
