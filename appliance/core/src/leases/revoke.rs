@@ -40,8 +40,11 @@ const MAX_CONFLICTS: usize = 4;
 pub struct Tally {
     /// Taken back.
     pub done: usize,
-    /// Kept, because the engine could not.
+    /// Kept, because the engine could not, or because there was no committing what it said.
     pub failed: usize,
+    /// Those of the failed that are as they were, neither ended nor with a time to be tried again: whoever wants them to
+    /// end has to come back.
+    pub untouched: Vec<LeaseId>,
     /// Kept, because it is not their time.
     pub later: usize,
     /// What the engine said first.
@@ -54,6 +57,7 @@ impl Tally {
         self.done += other.done;
         self.failed += other.failed;
         self.later += other.later;
+        self.untouched.extend(other.untouched);
         self.error = self.error.take().or(other.error);
     }
 
@@ -61,7 +65,11 @@ impl Tally {
         Self { failed: 1, error: Some(error), ..Self::default() }
     }
 
-    const DONE: Self = Self { done: 1, failed: 0, later: 0, error: None };
+    fn untouched(id: LeaseId, error: String) -> Self {
+        Self { untouched: vec![id], ..Self::failed(error) }
+    }
+
+    const DONE: Self = Self { done: 1, failed: 0, untouched: Vec::new(), later: 0, error: None };
 }
 
 /// Which leases, and how.
@@ -231,23 +239,27 @@ impl Step {
 
 /// Takes back one lease, in a batch of its own.
 async fn alone(active: &Arc<Active>, id: LeaseId, wanted: &dyn Wanted) -> Result<Tally, Refusal> {
-    let mut last = Tally::default();
     for _ in 0..MAX_CONFLICTS {
         let round = aside(|| plan(active, &mut VecDeque::from([id.clone()]), wanted))?;
         let Some(step) = round.steps.into_iter().next() else {
-            return wait_for(active, round.waiting, wanted.forces()).await;
+            let mut tally = wait_for(active, round.waiting, wanted.forces()).await?;
+            tally.later += round.later;
+            return Ok(tally);
         };
         match commit(active, step.writes(active)).await? {
             Settled::Done => return Ok(step.tally),
             // It stays due, or its job does.
-            Settled::Full => return Ok(Tally::failed(step.tally.error.unwrap_or_else(|| FULL.to_owned()))),
-            Settled::Conflict => last = Tally::failed("it is being changed: try again".to_owned()),
+            Settled::Full => {
+                return Ok(Tally::untouched(id, step.tally.error.unwrap_or_else(|| FULL.to_owned())));
+            }
+            Settled::Conflict => {}
         }
     }
-    Ok(last)
+    Ok(Tally::untouched(id, CHANGED.to_owned()))
 }
 
 const FULL: &str = "the disk is full";
+const CHANGED: &str = "it is being changed: try again";
 
 /// Takes back leases whose engines wait for something: a few at the same time, each in a batch of its own.
 async fn wait_for(
@@ -286,8 +298,8 @@ async fn waited(active: Arc<Active>, found: Found, mount: Arc<Mount>, force: boo
     match commit(&active, step.writes(&active)).await? {
         Settled::Done => Ok(step.tally),
         // What was given is taken back, and will be once more: what is gone already is no error.
-        Settled::Conflict => Ok(Tally::failed("it is being changed: try again".to_owned())),
-        Settled::Full => Ok(Tally::failed(FULL.to_owned())),
+        Settled::Conflict => Ok(Tally::untouched(step.id, CHANGED.to_owned())),
+        Settled::Full => Ok(Tally::untouched(step.id, FULL.to_owned())),
     }
 }
 

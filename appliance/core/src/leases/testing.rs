@@ -10,7 +10,7 @@ use strongroom_engine::{
 };
 
 /// `role/<name>` says how long; `creds/<name>` gives a user that its own revocation removes; `shared/<name>` one that is
-/// only counted; `slow/<name>` one that is taken back by somebody who takes his time. While `fault` holds a text, nothing
+/// only counted; `slow/<name>` one that is taken back by somebody who takes his time, and notes the last one. While `fault` holds a text, nothing
 /// is taken back, and that is why.
 pub static VENDING: Engine = Engine {
     kind: "vending",
@@ -41,7 +41,9 @@ const SLOW: SecretKind = SecretKind {
             tokio::task::yield_now().await;
             MOST_AT_ONCE.fetch_max(AT_ONCE.load(Ordering::SeqCst), Ordering::SeqCst);
             AT_ONCE.fetch_sub(1, Ordering::SeqCst);
-            remove(cx, lease)
+            let mut writes = remove(cx, lease)?;
+            writes.push(Write::put(record::name("last", "")?, record::encode(1, &lease.text("user"))?));
+            Ok(writes)
         })
     }),
 };

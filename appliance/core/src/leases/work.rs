@@ -62,7 +62,10 @@ async fn whole(active: &Arc<Active>, name: &Name) -> Result<Tally, Refusal> {
     let Some(job) = job::find(&active.leases.view.at(active.snapshot()?), name)? else { return Ok(tally) };
     let mut place = Place::default();
     while slice(active, &job, &mut place, &mut tally).await? == Swept::Some {}
-    done(active, [name]).await?;
+    // What could not even be marked is left to it, and it to the background.
+    if tally.untouched.is_empty() {
+        done(active, [name]).await?;
+    }
     Ok(tally)
 }
 
@@ -148,7 +151,8 @@ async fn jobs(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal>
             left -= 1;
         }
         // What is left of a mount waits until all that it gave is taken back.
-        let waits = matches!(job.what, What::Mount { .. }) && (of_job.failed > 0 || of_job.later > 0);
+        let of_mount = matches!(job.what, What::Mount { .. });
+        let waits = !of_job.untouched.is_empty() || of_mount && (of_job.failed > 0 || of_job.later > 0);
         if of_job.done > 0 {
             // Tokens that it has ended may have had leases.
             swept = Swept::Some;
@@ -166,7 +170,7 @@ async fn jobs(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal>
 /// The leases of many tokens that have ended, in common batches. Whether that was all.
 async fn of_tokens(active: &Arc<Active>, jobs: Vec<(Name, Job)>, tally: &mut Tally) -> Result<bool, Refusal> {
     let reader = active.leases.view.at(active.snapshot()?);
-    let (mut ids, mut names, mut keys, mut all) = (Vec::new(), Vec::new(), HashSet::new(), true);
+    let (mut ids, mut whole, mut keys, mut all) = (Vec::new(), Vec::new(), HashSet::new(), true);
     for (name, job) in jobs {
         let What::Token { key } = job.what else { continue };
         let below = Name::new([record::TOKEN, key.as_str()]).map_err(damaged)?;
@@ -182,7 +186,7 @@ async fn of_tokens(active: &Arc<Active>, jobs: Vec<(Name, Job)>, tally: &mut Tal
         };
         reader.walk(&below, visit).map_err(barrier)?;
         if of_token.len() < room {
-            names.push(name);
+            whole.push((name, of_token.clone()));
         } else {
             all = false;
         }
@@ -194,8 +198,12 @@ async fn of_tokens(active: &Arc<Active>, jobs: Vec<(Name, Job)>, tally: &mut Tal
         // What has been tried has its time.
         now_if(is_theirs && lease.failures == 0)
     };
-    tally.add(revoke::revoke(active, ids, &ended).await?);
-    done(active, &names).await?;
+    let round = revoke::revoke(active, ids, &ended).await?;
+    // A lease that could not even be marked has nothing else that says that it is to end.
+    let untouched: HashSet<_> = round.untouched.iter().collect();
+    let is_over = |ids: &[LeaseId]| !ids.iter().any(|id| untouched.contains(id));
+    done(active, whole.iter().filter(|(_, ids)| is_over(ids)).map(|(name, _)| name)).await?;
+    tally.add(round);
     Ok(all)
 }
 

@@ -183,3 +183,36 @@ async fn leases_end_on_a_full_disk() {
     rig.put("sys/leases/revoke-prefix/db", &rig.root, json!({})).await.unwrap();
     assert_eq!((users(&rig).await.len(), stored(&active)), (0, 0));
 }
+
+/// What the engine says needs room that there is not: the lease is as it was, and the job that is to end it stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn c17_what_cannot_be_committed_is_not_forgotten_with_its_job() {
+    for kind in ["shared", "slow"] {
+        for by in ["token", "prefix, waiting", "prefix, beside"] {
+            let store = FaultyStore::new(MemoryStore::new(), Plan::default());
+            let rig = machine(Rig::over(store.clone()).await).await;
+            let active = active(&rig);
+            let token = customer(&rig, json!({"ttl": "1h"})).await;
+            rig.get(&format!("db/{kind}/app"), &token).await.unwrap();
+            store.plan(|plan| plan.full = true);
+            let prefix = async |sync: bool| {
+                rig.put("sys/leases/revoke-prefix/db", &rig.root, json!({ "sync": sync })).await
+            };
+            match by {
+                "token" => {
+                    rig.put("auth/token/revoke", &rig.root, json!({ "token": token })).await.unwrap();
+                }
+                "prefix, waiting" => {
+                    let refused = prefix(true).await.unwrap_err().1;
+                    assert!(refused.contains("it is tried again: the disk is full"), "{refused}");
+                }
+                _ => drop(prefix(false).await.unwrap()),
+            }
+            take_back(&active).await;
+            assert!(stored(&active) > 0, "{kind}, {by}");
+            store.plan(|plan| plan.full = false);
+            take_back(&active).await;
+            assert_eq!(stored(&active), 0, "{kind}, {by}");
+        }
+    }
+}
