@@ -97,8 +97,8 @@ async fn check(
     let request = trail.authenticated(authenticate(active, request)?);
     active.measure(&active.metrics.fetch_acl, begun);
     let request = charge(active, request, bill).await?;
-    let request = trail.read(read(active, request).await?);
-    charge_login(active, &request, bill)?;
+    let request = read(active, request).await;
+    let request = trail.read(charge_login(active, request, bill)?);
     let begun = active.clock.reading();
     let request = trail.authorized(authorize(active, request)?);
     active.measure(&active.metrics.check_token, begun);

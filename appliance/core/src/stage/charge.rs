@@ -42,6 +42,15 @@ pub struct Bill {
     headers: Vec<(&'static str, String)>,
     /// Whether somebody logs in.
     pub is_login: bool,
+    /// A login whose quota is not known before its body has been read.
+    by_role: Option<ByRole>,
+}
+
+struct ByRole {
+    mount: MountId,
+    path: String,
+    below: String,
+    client: Option<IpAddr>,
 }
 
 struct Payer {
@@ -80,12 +89,14 @@ fn take_quota(active: &Active, request: &Request<Authenticated>, bill: &mut Bill
     let Authenticated { routed, asker, .. } = &request.stage;
     let mounts = active.mounts.load();
     let (mount, path, below) = place(&mounts, routed);
-    if is_login(&routed.target) && mount.is_some_and(|mount| table.asks_for_roles(mount)) {
-        // Charged when the body has been read.
+    let client = client(&request.head);
+    if let Some(mount) = mount.filter(|mount| is_login(&routed.target) && table.asks_for_roles(*mount)) {
+        // Charged when the body has been read, or could not be.
+        let (path, below) = (path.to_owned(), below.to_owned());
+        bill.by_role = Some(ByRole { mount, path, below, client });
         return Ok(());
     }
-    let charge =
-        Charge { mount, path, below, role: None, client: client(&request.head), now: active.clock.reading() };
+    let charge = Charge { mount, path, below, role: None, client, now: active.clock.reading() };
     bill.charged(table.charge(&charge), table.config.response_headers).map_err(|refusal| match asker {
         Some(asker)
             if !routed.target.unauthenticated()
@@ -97,29 +108,30 @@ fn take_quota(active: &Active, request: &Request<Authenticated>, bill: &mut Bill
     })
 }
 
-/// Charges a login whose quota depends on its role, which only the body tells.
-pub fn charge_login(active: &Active, request: &Request<Read>, bill: &mut Bill) -> Result<(), Refusal> {
-    let stage = &request.stage;
-    let Target::Engine { mount, .. } = &stage.target else { return Ok(()) };
-    let table = active.quotas.table();
-    if !is_login(&stage.target) || !table.asks_for_roles(mount.record.id) {
-        return Ok(());
+/// Charges a login whose quota depends on its role, which only the body tells. A body that cannot be read is charged as
+/// one that names no role: otherwise it would cost nothing.
+pub fn charge_login(
+    active: &Active,
+    read: Result<Request<Read>, Refusal>,
+    bill: &mut Bill,
+) -> Result<Request<Read>, Refusal> {
+    if let Some(ByRole { mount, path, below, client }) = bill.by_role.take() {
+        let role = read.as_ref().ok().and_then(|request| role(active, request));
+        let (role, now) = (role.as_deref(), active.clock.reading());
+        let charge = Charge { mount: Some(mount), path: &path, below: &below, role, client, now };
+        let table = active.quotas.table();
+        let charged = bill.charged(table.charge(&charge), table.config.response_headers);
+        charged.inspect_err(|_| active.metrics.quota_violation.add())?;
     }
-    // What the method cannot read it refuses by itself: charged to nobody's role.
-    let knock = mount.method.and_then(|method| method.knock);
-    let cx = cx(active, mount, None, stage.snapshot.clone());
-    let role = knock.and_then(|knock| knock(&cx, &stage.call).ok()?.role);
-    let path = stage.acl_path.trim_end_matches('/');
-    let charge = Charge {
-        mount: Some(mount.record.id),
-        path,
-        below: path.strip_prefix(mount.record.path.as_str()).unwrap_or_default(),
-        role: role.as_deref(),
-        client: client(&request.head),
-        now: active.clock.reading(),
-    };
-    let charged = bill.charged(table.charge(&charge), table.config.response_headers);
-    charged.inspect_err(|_| active.metrics.quota_violation.add())
+    read
+}
+
+/// The role that the method itself takes a login for, whatever else the body says.
+fn role(active: &Active, request: &Request<Read>) -> Option<String> {
+    let stage = &request.stage;
+    let Target::Engine { mount, .. } = &stage.target else { return None };
+    let knock = mount.method?.knock?;
+    knock(&cx(active, mount, None, stage.snapshot.clone()), &stage.call).ok()?.role
 }
 
 /// The mount, the whole path and what of it is below the mount, also where nothing answers.

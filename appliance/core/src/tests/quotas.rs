@@ -157,6 +157,25 @@ async fn cve_2026_115359_a_login_is_charged_by_the_role_that_the_method_sees() {
     assert_eq!(rig.put("auth/door/login/me", "", right).await.unwrap_err().0, Kind::TooMany);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_cannot_be_read_is_charged_as_one_without_a_role() {
+    let rig = Rig::new().await;
+    rig.put("sys/auth/door", &rig.root, json!({"type": "door"})).await.unwrap();
+    rig.put("auth/door/who/me", &rig.root, json!({"token_policies": "default"})).await.unwrap();
+    limit(&rig, "big", json!({"path": "auth/door", "role": "big", "rate": 1000, "interval": 3600})).await;
+    limit(&rig, "rest", json!({"path": "auth/door", "rate": 2, "interval": 3600})).await;
+    // No object.
+    let broken = || from(&rig, "10.0.0.1", "auth/door/login/me", "", Some(json!(["big"])));
+    for _ in 0..2 {
+        assert_eq!(broken().await.unwrap_err().0, Kind::BadRequest);
+    }
+    assert_eq!(broken().await.unwrap_err().0, Kind::TooMany);
+    let without = from(&rig, "10.0.0.1", "auth/door/login/me", "", Some(json!({"word": "open"})));
+    assert_eq!(without.await.unwrap_err().0, Kind::TooMany);
+    let big = json!({"word": "open", "role": "big"});
+    from(&rig, "10.0.0.1", "auth/door/login/me", "", Some(big)).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_quota_moves_with_its_mount_and_goes_with_it() {
     let rig = Rig::new().await;
