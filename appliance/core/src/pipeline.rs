@@ -21,7 +21,7 @@ use crate::perform::{Outcome, Run, Turn, perform, turn};
 use crate::stage::{
     Admitted, Authorized, Bill, Target, admit, authenticate, authorize, charge, charge_login, read, route,
 };
-use crate::{Core, Finish, always, fault};
+use crate::{Core, Finish, always, fault, wrapping};
 
 /// How often a handler runs again because another request changed what it had read.
 const MAX_CONFLICTS: usize = 64;
@@ -102,6 +102,7 @@ async fn check(
     let begun = active.clock.reading();
     let request = trail.authorized(authorize(active, request)?);
     active.measure(&active.metrics.check_token, begun);
+    wrapping::can_wrap(&request)?;
     Ok(request)
 }
 

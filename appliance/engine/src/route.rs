@@ -25,6 +25,9 @@ pub struct Route<H: 'static> {
     pub sudo: bool,
     /// Whether something is there: tells create from update. Without it every write is an update.
     pub exists: Option<Exists>,
+    /// Whether something is changed here and answered in a form of its own, which cannot be wrapped: who wishes that is
+    /// refused before anything happens.
+    pub own_form: bool,
     /// What can be done.
     pub endpoints: &'static [Endpoint<H>],
 }
@@ -219,6 +222,7 @@ impl<H> Route<H> {
         instead: "",
         sudo: false,
         exists: None,
+        own_form: false,
         endpoints: &[],
     };
 

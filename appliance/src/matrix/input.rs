@@ -6,7 +6,7 @@ use serde_json::Value;
 use strongroom_engine::{Body, FieldSpec};
 use strongroom_types::error::Kind as Blame;
 
-use super::rig::{LARGEST, ROOT, Rig, Spot, spots};
+use super::rig::{Ask, LARGEST, ROOT, Rig, Spot, spots};
 use super::{Watch, right, wrong};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,13 +96,18 @@ type Ending = (Result<(), Blame>, Option<Vec<String>>);
 
 /// What comes of this body or query. The appliance is another one afterwards if this one may have changed.
 async fn ending(watch: &mut Watch, spot: &Spot, text: &str) -> Ending {
+    ending_of(watch, spot, text, None).await
+}
+
+/// The same of an answer that is to be wrapped.
+async fn ending_of(watch: &mut Watch, spot: &Spot, text: &str, wrap_ttl: Option<u64>) -> Ending {
     let is_write = spot.entry.operation.is_write();
     let (stored, shown) = (watch.rig.revision(), if is_write { watch.rig.shown().await } else { Vec::new() });
     let ask = match spot.has_body() {
         true => spot.ask(ROOT).body(text),
         false => spot.ask(ROOT).path(format!("{}{text}", spot.path)),
     };
-    match watch.rig.ask(ask).await {
+    match watch.rig.ask(Ask { wrap_ttl, ..ask }).await {
         Ok(answer) => {
             if is_write {
                 watch.rig = Rig::new().await;
@@ -145,4 +150,21 @@ async fn c15_an_empty_body_and_a_field_that_is_not_known_do_no_harm_and_the_latt
         let is_told = |warnings: Vec<String>| warnings.iter().any(|text| text.contains("zz_unknown"));
         watch.holds(warnings.is_none_or(is_told), || format!("{spot}: nobody is told of an unknown field"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c15_an_answer_that_cannot_be_wrapped_is_refused_before_anything_changes() {
+    let mut watch = Watch::new().await;
+    let (mut answered, mut refused) = (0, 0);
+    for spot in &spots() {
+        let needed = spot.entry.fields.iter().filter(|field| field.required);
+        let members: Vec<String> =
+            needed.map(|field| format!("\"{}\": {}", field.name, right(field.kind))).collect();
+        let text = if spot.has_body() { format!("{{{}}}", members.join(", ")) } else { String::new() };
+        match ending_of(&mut watch, spot, &text, Some(60)).await {
+            (Ok(()), _) => answered += 1,
+            (Err(_), _) => refused += 1,
+        }
+    }
+    assert!(answered > 50 && refused > 20, "{answered} answered, {refused} refused");
 }

@@ -65,6 +65,7 @@ impl Spot {
             token: token.to_owned(),
             body: if operation.is_write() { b"{}".to_vec() } else { Vec::new() },
             content_type: patch.then(|| "application/merge-patch+json".to_owned()),
+            wrap_ttl: None,
         }
     }
 
@@ -93,6 +94,8 @@ pub struct Ask {
     pub token: String,
     pub body: Vec<u8>,
     pub content_type: Option<String>,
+    /// Seconds that the answer is to be put by for.
+    pub wrap_ttl: Option<u64>,
 }
 
 impl Ask {
@@ -176,6 +179,7 @@ impl Rig {
             token: ROOT.to_owned(),
             body: body.to_string().into_bytes(),
             content_type: None,
+            wrap_ttl: None,
         };
         self.ask(ask).await.unwrap_or_else(|refusal| panic!("{path}: {refusal:?}"))
     }
@@ -199,7 +203,7 @@ impl Rig {
             query: strongroom_types::path::parse_query(query).map_err(bad)?,
             token: (!ask.token.is_empty()).then(|| Secret::copy_of(ask.token.as_bytes())),
             namespace: String::new(),
-            wrap_ttl: None,
+            wrap_ttl: ask.wrap_ttl,
             content_type: ask.content_type,
             remote: None,
         };

@@ -54,6 +54,7 @@ pub const ROUTES: &[Route<Run>] = &[
         help: "The same for those who have a token with sudo, or one right share.",
         unauthenticated: true,
         instead: "a token with sudo, or a share; how far it is needs neither",
+        own_form: true,
         endpoints: ATTEMPT,
         ..Route::BASE
     },
@@ -61,6 +62,7 @@ pub const ROUTES: &[Route<Run>] = &[
         path: "generate-root/update",
         help: "The shares of those who decide.",
         sudo: true,
+        own_form: true,
         endpoints: UPDATE,
         ..Route::BASE
     },

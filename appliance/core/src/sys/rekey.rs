@@ -30,14 +30,14 @@ const CANCEL: &[FieldSpec] = &[NONCE.spec()];
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[
-    route("rekey/init", BEGINNING, INIT),
-    route("rekey/update", SHARES_OF_NOW, UPDATE),
-    route("rekey/verify", NEW_SHARES, VERIFICATION),
+    older("rekey/init", BEGINNING, INIT),
+    older("rekey/update", SHARES_OF_NOW, UPDATE),
+    older("rekey/verify", NEW_SHARES, VERIFICATION),
     route("rekey/backup", KEPT, BACKUPS),
     route("rekey/recovery-key-backup", KEPT, BACKUPS),
-    route("rekey-recovery-key/init", BEGINNING, INIT),
-    route("rekey-recovery-key/update", SHARES_OF_NOW, UPDATE),
-    route("rekey-recovery-key/verify", NEW_SHARES, VERIFICATION),
+    older("rekey-recovery-key/init", BEGINNING, INIT),
+    older("rekey-recovery-key/update", SHARES_OF_NOW, UPDATE),
+    older("rekey-recovery-key/verify", NEW_SHARES, VERIFICATION),
     route("rotate/root", "Another root key for the same shares.", ROOT_KEY),
     route("rotate/root/init", BEGINNING, INIT),
     route("rotate/root/update", SHARES_OF_NOW, UPDATE),
@@ -56,6 +56,11 @@ const KEPT: &str = "New shares that PGP keys have encrypted: never any.";
 
 const fn route(path: &'static str, help: &'static str, endpoints: &'static [Endpoint<Run>]) -> Route<Run> {
     Route { path, help, endpoints, sudo: true, ..Route::BASE }
+}
+
+/// One that answers without an envelope.
+const fn older(path: &'static str, help: &'static str, endpoints: &'static [Endpoint<Run>]) -> Route<Run> {
+    Route { own_form: true, ..route(path, help, endpoints) }
 }
 
 const INIT: &[Endpoint<Run>] = &[

@@ -276,3 +276,53 @@ async fn c16_the_policy_of_wrapping_is_nobody_elses() {
     let answer = rig.delete("sys/policies/acl/response-wrapping", &rig.root).await;
     assert_eq!(answer.unwrap_err().0, Kind::BadRequest);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_wrapped_is_refused_before_anything_happens() {
+    const OWN_FORM: &str = "this answer has a form of its own and cannot be wrapped";
+    let rig = rig().await;
+    let refused = async |operation, path: &str, token: &str, body: Value| {
+        let refusal = wrap(&rig, operation, path, token, Some(body)).await.unwrap_err();
+        assert_eq!(refusal, (Kind::BadRequest, OWN_FORM.into()), "{path}");
+    };
+    let shown = async |path: &str| rig.get(path, &rig.root).await.unwrap();
+
+    let root = "sys/generate-root/attempt";
+    refused(Operation::Update, root, &rig.root, json!({})).await;
+    refused(Operation::Update, root, "", json!({"key": rig.keys[0]})).await;
+    assert_eq!(shown(root).await["started"], false, "nobody has its pad");
+    let begun = rig.put(root, &rig.root, json!({})).await.unwrap();
+    let share = json!({"key": rig.keys[0], "nonce": begun["nonce"]});
+    for path in [root, "sys/generate-root/update"] {
+        refused(Operation::Update, path, &rig.root, share.clone()).await;
+    }
+    refused(Operation::Delete, root, &rig.root, json!({})).await;
+    assert_eq!((&shown(root).await["started"], &shown(root).await["progress"]), (&json!(true), &json!(0)));
+
+    let wish = json!({"secret_shares": 1, "secret_threshold": 1, "require_verification": true});
+    refused(Operation::Update, "sys/rekey/init", &rig.root, wish.clone()).await;
+    assert_eq!(shown("sys/rekey/init").await["started"], false);
+    let nonce = rig.put("sys/rekey/init", &rig.root, wish).await.unwrap()["nonce"].clone();
+    let share = |number: usize| json!({"key": rig.keys[number], "nonce": nonce});
+    refused(Operation::Update, "sys/rekey/update", &rig.root, share(0)).await;
+    assert_eq!(shown("sys/rekey/init").await["progress"], 0);
+    rig.put("sys/rekey/update", &rig.root, share(0)).await.unwrap();
+    refused(Operation::Update, "sys/rekey/update", &rig.root, share(1)).await;
+    assert_eq!(shown("sys/rekey/init").await["verification_nonce"], "", "nobody has the new shares");
+    let made = rig.put("sys/rekey/update", &rig.root, share(1)).await.unwrap();
+    let read_back = json!({"key": made["keys"][0], "nonce": made["verification_nonce"]});
+    refused(Operation::Update, "sys/rekey/verify", &rig.root, read_back.clone()).await;
+    refused(Operation::Delete, "sys/rekey/verify", &rig.root, json!({})).await;
+    assert_eq!(shown("sys/rekey/verify").await["nonce"], made["verification_nonce"]);
+    assert_eq!(rig.put("sys/rekey/verify", &rig.root, read_back).await.unwrap()["complete"], true);
+
+    // Whoever may not is told that first; by its newer name the answer has an envelope, and is put by.
+    let weak = rig.token(json!({"policies": ["default"]})).await;
+    let refusal = wrap(&rig, Operation::Update, "sys/rekey/init", &weak, Some(json!({}))).await.unwrap_err();
+    assert_eq!(refusal.0, Kind::Denied);
+    rig.delete(root, &rig.root).await.unwrap();
+    let newer = "sys/generate-root-token/attempt";
+    let token = token_of(wrap(&rig, Operation::Update, newer, &rig.root, Some(json!({}))).await);
+    let opened = unwrap(&rig, &rig.root, &token).await.unwrap();
+    assert_eq!((&opened["data"]["started"], opened["data"]["otp"] != ""), (&json!(true), true));
+}

@@ -52,12 +52,30 @@ pub fn wrapped(
         }
         Reply::Logical(logical) => logical,
         Reply::Json { .. } | Reply::Raw { .. } | Reply::Headed { .. } => {
-            return Err(Refusal::bad_request("this answer has a form of its own and cannot be wrapped"));
+            return Err(own_form());
         }
     };
     let ttl = i64::try_from(ttl).unwrap_or(i64::MAX).min(active.settings.max_lease_ttl);
     let (id, path) = (request.head.id, request.head.path.as_str().to_owned());
     put_by(active, Wrapped::new(*logical, id, path, ttl, active.now()), writes)
+}
+
+/// Refuses the wish for what is known beforehand not to be wrapped: afterwards it would be done, and nobody would have the
+/// answer.
+pub fn can_wrap(request: &Request<Authorized>) -> Result<(), Refusal> {
+    let has_own_form = match &request.stage.target {
+        Target::System { route, .. } => route.own_form,
+        Target::Engine { route, .. } => route.own_form,
+        Target::Help { .. } | Target::Nowhere(_) => false,
+    };
+    match request.head.wrap_ttl.is_some() && has_own_form {
+        true => Err(own_form()),
+        false => Ok(()),
+    }
+}
+
+fn own_form() -> Refusal {
+    Refusal::bad_request("this answer has a form of its own and cannot be wrapped")
 }
 
 /// Stores `wrapped` under a new token, and gives the answer that names it.
