@@ -2,7 +2,7 @@
 //! line.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use strongroom_audit::SinkConfig;
@@ -21,7 +21,7 @@ use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::request::Head;
 use strongroom_types::time::ManualClock;
-use strongroom_types::{ApiPath, Operation, Received, Request, Secret, Timestamp};
+use strongroom_types::{ApiPath, Entropy, NoEntropy, Operation, Received, Request, Secret, Timestamp};
 
 use crate::{Core, Parts, SealWish, Settings};
 
@@ -35,6 +35,7 @@ pub struct Rig {
     pub clock: Arc<ManualClock>,
     pub sink: Arc<MemorySink>,
     pub devices: Arc<Mocks>,
+    pub entropy: Arc<Draws>,
     pub root: String,
     pub keys: Vec<String>,
     pub recovery: Vec<String>,
@@ -58,6 +59,26 @@ impl Devices for Mocks {
     }
 }
 
+/// The system's generator, which fails after as many draws as a test lets it.
+#[derive(Default)]
+pub struct Draws(Mutex<Option<usize>>);
+
+impl Draws {
+    /// `None` is never.
+    pub fn fail_after(&self, draws: Option<usize>) {
+        *self.0.lock().unwrap() = draws;
+    }
+}
+
+impl Entropy for Draws {
+    fn fill(&self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        if let Some(left) = self.0.lock().unwrap().as_mut() {
+            *left = left.checked_sub(1).ok_or(NoEntropy)?;
+        }
+        SystemEntropy.fill(out)
+    }
+}
+
 pub fn hsm() -> GroupPlan {
     GroupPlan::device(DeviceKind::Pkcs11, "node", "hsm", KeyId::new("root").unwrap())
 }
@@ -74,10 +95,10 @@ impl Rig {
     pub fn bare(store: Arc<dyn Store>, wish: Wish) -> Self {
         let mocks = ["hsm", "tpm"].map(|name| (name, MockDevice::new(name)));
         let (clock, sink) = (Arc::new(ManualClock::new(START)), Arc::new(MemorySink::new()));
-        let devices = Arc::new(Mocks(mocks.into()));
-        let core = start(&store, &clock, &sink, &devices, &wish);
+        let (devices, entropy) = (Arc::new(Mocks(mocks.into())), Arc::<Draws>::default());
+        let core = start(&store, &clock, &sink, &devices, &entropy, &wish);
         let (root, keys, recovery) = Default::default();
-        Self { core, store, clock, sink, devices, root, keys, recovery, wish }
+        Self { core, store, clock, sink, devices, entropy, root, keys, recovery, wish }
     }
 
     /// Initialised by 2 of 3 people and unsealed, over `store`.
@@ -114,7 +135,7 @@ impl Rig {
 
     /// The process is gone; another one starts on the same store, clock, log and devices.
     pub fn restart(&mut self) {
-        self.core = start(&self.store, &self.clock, &self.sink, &self.devices, &self.wish);
+        self.core = start(&self.store, &self.clock, &self.sink, &self.devices, &self.entropy, &self.wish);
     }
 
     /// The same with another store.
@@ -167,6 +188,7 @@ fn start(
     clock: &Arc<ManualClock>,
     sink: &Arc<MemorySink>,
     devices: &Arc<Mocks>,
+    entropy: &Arc<Draws>,
     wish: &Wish,
 ) -> Arc<Core> {
     let parts = Parts {
@@ -175,7 +197,7 @@ fn start(
         methods: METHODS,
         audit: vec![SinkConfig::new("memory", sink.clone())],
         devices: devices.clone(),
-        entropy: Arc::new(SystemEntropy),
+        entropy: entropy.clone(),
         clock: clock.clone(),
         arena: Arena::new(64 * 1024, Protection::BestEffort).unwrap(),
         settings: Arc::new(Settings::default()),
@@ -191,7 +213,7 @@ fn start(
 pub fn request(operation: Operation, path: &str, token: &str, body: Option<Value>) -> Request<Received> {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut id = [0; 16];
-    strongroom_types::Entropy::fill(&SystemEntropy, &mut id).unwrap();
+    SystemEntropy.fill(&mut id).unwrap();
     let head = Head {
         headers: Vec::new(),
         id: RequestId::from_random(id),

@@ -146,8 +146,13 @@ pub fn start(
     if !are_first {
         return Ok(None);
     }
-    let made = make(scene, whose, &table, numbers)?;
-    hand_out(scene, whose, &table, made)
+    // An attempt that has no shares to read back could only be cancelled.
+    make(scene, whose, &table, numbers).and_then(|made| hand_out(scene, whose, &table, made)).inspect_err(
+        |_| {
+            let mut held = scene.active.ceremonies.at(scene.now);
+            held.rekey(whose).take_if(|rekey| rekey.quorum.heard(scene));
+        },
+    )
 }
 
 /// Takes a share of those of now; `None` waits for more. With the last one the new ones are made; the devices of the slot, if it has some, are

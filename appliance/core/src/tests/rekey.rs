@@ -441,3 +441,24 @@ async fn the_first_recovery_keys_are_made_by_root_and_read_back() {
     let begun = rig.put(init, &rig.root, THREE_OF_FIVE(false)).await.unwrap();
     assert_eq!((&begun["data"]["progress"], &begun["data"]["required"]), (&json!(0), &json!(3)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generator_that_fails_while_the_first_recovery_keys_are_made_leaves_no_attempt_behind() {
+    let mut rig = Rig::bare(MemoryStore::new(), Wish::Devices(vec![hsm()]));
+    rig.init(json!({"recovery_shares": 0, "accept_total_loss": true})).await.unwrap();
+    let init = "sys/rotate/recovery/init";
+    let mut draws = 0;
+    loop {
+        rig.entropy.fail_after(Some(draws));
+        let begun = rig.put(init, &rig.root, THREE_OF_FIVE(true)).await;
+        rig.entropy.fail_after(None);
+        let status = rig.get(init, &rig.root).await.unwrap()["data"].clone();
+        assert_eq!(status["started"], begun.is_ok(), "after {draws} draws: {begun:?}");
+        if begun.is_ok() {
+            break;
+        }
+        draws += 1;
+        assert!(draws < 200, "it never ends");
+    }
+    assert!(draws > 3, "nothing failed");
+}
