@@ -6,10 +6,12 @@
 
 use std::fmt::{self, Arguments};
 use std::io::Write;
+use std::mem;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use strongroom_types::Timestamp;
 use tokio::sync::broadcast;
 
 /// How important a line is.
@@ -203,6 +205,49 @@ impl Logger {
     }
 }
 
+/// Lines of one kind, at most one a second: what strangers can cause at will must not fill the log.
+#[derive(Default)]
+pub struct Seldom(Mutex<Spared>);
+
+#[derive(Default)]
+struct Spared {
+    last: Option<Timestamp>,
+    /// Lines since then that were not written.
+    count: u64,
+}
+
+impl Seldom {
+    /// Something an operator should look at, with how often it was not written before.
+    pub fn warn(&self, logger: &Logger, now: Timestamp, text: Arguments<'_>) {
+        match self.due(now) {
+            None => {}
+            Some(0) => logger.warn(text),
+            Some(count) => {
+                logger.warn(format_args!("{text} (and {count} more like this since the last line)"))
+            }
+        }
+    }
+
+    /// If it is time for a line, how many there have been since the last one.
+    fn due(&self, now: Timestamp) -> Option<u64> {
+        let mut spared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back does not silence it.
+        let is_soon = |last: Timestamp| last <= now && now < last.plus_secs(1);
+        if spared.last.is_some_and(is_soon) {
+            spared.count = spared.count.saturating_add(1);
+            return None;
+        }
+        spared.last = Some(now);
+        Some(mem::take(&mut spared.count))
+    }
+
+    /// Lines that were not written since the last one.
+    #[cfg(test)]
+    pub fn spared(&self) -> u64 {
+        self.0.lock().unwrap().count
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,5 +275,18 @@ mod tests {
         OWN.debug(format_args!("nobody reads {}", 1));
         let line = std::iter::from_fn(|| lines.try_recv().ok()).find(|line| line.logger == "own").unwrap();
         assert_eq!((line.level, line.text.as_str()), (Level::Debug, "nobody reads 1"));
+    }
+
+    #[test]
+    fn what_is_seldom_is_written_once_a_second_with_how_often_it_was_not() {
+        let (seldom, start) = (Seldom::default(), Timestamp::from_secs(1000));
+        assert_eq!(seldom.due(start), Some(0));
+        for _ in 0..7 {
+            assert_eq!(seldom.due(start), None);
+        }
+        assert_eq!(seldom.due(start.plus_secs(1)), Some(7));
+        assert_eq!(seldom.due(start.plus_secs(1)), None);
+        assert_eq!(seldom.due(start), Some(1), "the clock was set back");
+        assert_eq!(seldom.due(start.plus_secs(9)), Some(0));
     }
 }

@@ -29,6 +29,8 @@ pub enum Run {
     Free(SystemHandler),
     /// Changes the system's own tables: one at a time.
     Alone(SystemHandler),
+    /// The same, where no token is needed: whoever the first refuses does not even wait.
+    AskedFirst(fn(&Scene<'_>) -> Result<(), Refusal>, SystemHandler),
     /// Makes a child of a token: not while tokens are being revoked.
     Bearing(SystemHandler),
     /// Revokes tokens: not while a child is being made.
@@ -185,6 +187,13 @@ impl Turn<'_> {
     }
 }
 
+/// Refuses whom [`Run::AskedFirst`] refuses.
+pub fn ask_first(active: &Arc<Active>, request: &Request<Authorized>) -> Result<(), Refusal> {
+    let Target::System { endpoint, .. } = &request.stage.target else { return Ok(()) };
+    let Run::AskedFirst(may, _) = endpoint.run else { return Ok(()) };
+    may(&Scene { active, request, snapshot: request.stage.snapshot.clone(), now: active.now() })
+}
+
 /// Waits until nothing is under way that this request must not meet.
 pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, Refusal>) -> Turn<'a> {
     let Ok(request) = checked else { return Turn::Free };
@@ -202,7 +211,7 @@ pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, 
     };
     match endpoint.run {
         Run::Free(_) | Run::Waiting(_) => Turn::Free,
-        Run::Alone(_) => Turn::Alone(active.changes.lock().await),
+        Run::Alone(_) | Run::AskedFirst(..) => Turn::Alone(active.changes.lock().await),
         Run::Bearing(_) => Turn::Bearing(active.tokens.family.read().await),
         Run::Revoking(_) => Turn::Revoking(active.tokens.family.write().await),
         Run::Unwrapping(_) => Turn::Unwrapping(wrapping::turn(active, request).await),
@@ -280,6 +289,7 @@ async fn run(
                 Run::Waiting(handler) => handler(&scene).await,
                 Run::Free(handler)
                 | Run::Alone(handler)
+                | Run::AskedFirst(_, handler)
                 | Run::Bearing(handler)
                 | Run::Revoking(handler)
                 | Run::Unwrapping(handler) => handler(&scene),

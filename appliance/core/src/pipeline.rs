@@ -17,7 +17,7 @@ use crate::active::Active;
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
 use crate::leases::settled;
-use crate::perform::{Outcome, Run, Turn, perform, turn};
+use crate::perform::{Outcome, Run, Turn, ask_first, perform, turn};
 use crate::stage::{
     Admitted, Authorized, Bill, Target, admit, authenticate, authorize, charge, charge_login, read, route,
 };
@@ -103,6 +103,7 @@ async fn check(
     let request = trail.authorized(authorize(active, request)?);
     active.measure(&active.metrics.check_token, begun);
     wrapping::can_wrap(&request)?;
+    ask_first(active, &request)?;
     Ok(request)
 }
 

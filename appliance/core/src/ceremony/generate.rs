@@ -1,8 +1,11 @@
 //! A new root token, decided by a threshold of people. It leaves the appliance under a one-time pad (OTP) that only whoever
 //! has begun knows.
 
+use std::sync::Arc;
+
 use data_encoding::BASE64_NOPAD;
 use strongroom_barrier::Write;
+use strongroom_seal::SlotTable;
 use strongroom_types::{Refusal, Secret};
 use zeroize::Zeroizing;
 
@@ -16,6 +19,8 @@ pub struct Generation {
     /// Who agrees.
     pub quorum: Quorum,
     otp: Secret,
+    /// As it was at the beginning.
+    table: Arc<SlotTable>,
 }
 
 /// What a share has led to.
@@ -32,6 +37,8 @@ pub enum Step {
 }
 
 const WHAT: &str = "generation";
+/// What the nonce is of.
+const OF: &str = "this root generation operation";
 
 /// Begins. `given` is a pad of the asker's own; the pad that was made, if it is not.
 pub fn start(
@@ -39,7 +46,8 @@ pub fn start(
     given: Option<Secret>,
     share: Option<&str>,
 ) -> Result<Option<Secret>, Refusal> {
-    let mut quorum = Quorum::new(scene, &table(scene)?)?;
+    let table = Arc::new(table(scene)?);
+    let mut quorum = Quorum::new(scene, &table)?;
     if quorum.progress().t == 0 {
         return Err(no_people());
     }
@@ -61,7 +69,7 @@ pub fn start(
         None => Secret::from(base62(scene.active.entropy.as_ref(), TOKEN_LEN)?),
     };
     let told = is_ours.then(|| Secret::copy_of(otp.expose()));
-    held.root = Some(Generation { quorum, otp });
+    held.root = Some(Generation { quorum, otp, table });
     Ok(told)
 }
 
@@ -70,11 +78,23 @@ pub fn is_share(scene: &Scene<'_>, share: &str) -> Result<bool, Refusal> {
     Ok(Quorum::new(scene, &table(scene)?)?.offer(scene, share, WHAT).is_ok())
 }
 
+/// Refuses what [`update`] would refuse of whoever has no share of the attempt. It is only looked at, and held up by nobody
+/// who makes one up: proving a share computes.
+pub fn is_of_attempt(scene: &Scene<'_>, key: &str, nonce: &str) -> Result<(), Refusal> {
+    let table = {
+        let held = scene.active.ceremonies.at(scene.now);
+        let root = held.root.as_ref().ok_or_else(none)?;
+        root.quorum.check(nonce, OF)?;
+        root.table.clone()
+    };
+    Quorum::new(scene, &table)?.offer(scene, key, WHAT).map(drop)
+}
+
 /// Takes a share. With the last one there is a token.
 pub fn update(scene: &Scene<'_>, key: &str, nonce: &str) -> Result<Step, Refusal> {
     let mut held = scene.active.ceremonies.at(scene.now);
-    let root = held.root.as_mut().ok_or_else(|| Refusal::bad_request("no root generation in progress"))?;
-    root.quorum.check(nonce, "this root generation operation")?;
+    let root = held.root.as_mut().ok_or_else(none)?;
+    root.quorum.check(nonce, OF)?;
     let Some(by) = root.quorum.offer(scene, key, WHAT)? else { return Ok(Step::More) };
     must_have(&table(scene)?, by)?;
     let minted = scene.active.tokens.mint(Wish::root(), scene.active.entropy.as_ref(), scene.now)?;
@@ -82,11 +102,15 @@ pub fn update(scene: &Scene<'_>, key: &str, nonce: &str) -> Result<Step, Refusal
     Ok(Step::Made { encoded: BASE64_NOPAD.encode(&encoded), writes: minted.writes })
 }
 
+fn none() -> Refusal {
+    Refusal::bad_request("no root generation in progress")
+}
+
 /// Gives up. Whoever names an attempt means only that one.
 pub fn cancel(scene: &Scene<'_>, nonce: Option<&str>) -> Result<(), Refusal> {
     let mut held = scene.active.ceremonies.at(scene.now);
     if let (Some(root), Some(nonce)) = (&held.root, nonce) {
-        root.quorum.check(nonce, "this root generation operation")?;
+        root.quorum.check(nonce, OF)?;
     }
     held.root = None;
     Ok(())

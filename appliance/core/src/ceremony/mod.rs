@@ -16,10 +16,11 @@ use strongroom_seal::{Progress, ShareError, SlotId, SlotTable, Unsealing, share}
 use strongroom_types::id::RequestId;
 use strongroom_types::{Refusal, Timestamp};
 
+use crate::fault;
 use crate::lifecycle::seal_fault;
 use crate::lifecycle::slots::trusted;
+use crate::log::{self, Seldom};
 use crate::perform::Scene;
-use crate::{fault, log};
 
 use generate::Generation;
 use rekey::{Rekey, Whose};
@@ -29,7 +30,11 @@ const LASTS: i64 = 24 * 3600;
 
 /// The attempts under way.
 #[derive(Default)]
-pub struct Ceremonies(Mutex<Held>);
+pub struct Ceremonies {
+    held: Mutex<Held>,
+    /// Shares that were refused.
+    pub refused: Seldom,
+}
 
 /// See [`Ceremonies`].
 #[derive(Default)]
@@ -78,7 +83,7 @@ impl Ceremonies {
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,7 +153,8 @@ impl Quorum {
             }
             Err(cause) => {
                 if let ShareError::Wrong { .. } = cause {
-                    log::warn(format_args!("a share was refused: {cause}"));
+                    let seldom = &scene.active.ceremonies.refused;
+                    seldom.warn(&log::CORE, scene.now, format_args!("a share was refused: {cause}"));
                 }
                 return Err(refused(cause));
             }

@@ -96,7 +96,8 @@ fn take_quota(active: &Active, request: &Request<Authenticated>, bill: &mut Bill
         bill.by_role = Some(ByRole { mount, path, below, client });
         return Ok(());
     }
-    let charge = Charge { mount, path, below, role: None, client, now: active.clock.reading() };
+    let (reads, now) = (!request.head.operation.is_write(), active.clock.reading());
+    let charge = Charge { mount, path, below, reads, role: None, client, now };
     bill.charged(table.charge(&charge), table.config.response_headers).map_err(|refusal| match asker {
         Some(asker)
             if !routed.target.unauthenticated()
@@ -118,7 +119,8 @@ pub fn charge_login(
     if let Some(ByRole { mount, path, below, client }) = bill.by_role.take() {
         let role = read.as_ref().ok().and_then(|request| role(active, request));
         let (role, now) = (role.as_deref(), active.clock.reading());
-        let charge = Charge { mount: Some(mount), path: &path, below: &below, role, client, now };
+        let charge =
+            Charge { mount: Some(mount), path: &path, below: &below, reads: false, role, client, now };
         let table = active.quotas.table();
         let charged = bill.charged(table.charge(&charge), table.config.response_headers);
         charged.inspect_err(|_| active.metrics.quota_violation.add())?;

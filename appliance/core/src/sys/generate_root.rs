@@ -82,13 +82,13 @@ const ATTEMPT: &[Endpoint<Run>] = &[
         body: Body::None,
         run: Run::Free(|scene| status(scene, "")),
     },
-    write("Begin; or, with a nonce, give a share.", START, Run::Alone(start)),
+    write("Begin; or, with a nonce, give a share.", START, Run::AskedFirst(may_ask, start)),
     Endpoint {
         operation: Operation::Delete,
         summary: "Give up.",
         fields: CANCEL,
         body: Body::Json,
-        run: Run::Alone(cancel),
+        run: Run::AskedFirst(may_ask, cancel),
     },
 ];
 
@@ -129,6 +129,25 @@ fn may(scene: &Scene<'_>, share: Option<&Secret>) -> Result<(), Refusal> {
     }
 }
 
+/// The same before a turn is waited for: there is one for all who change the system's tables, and strangers must not queue
+/// in it.
+fn may_ask(scene: &Scene<'_>) -> Result<(), Refusal> {
+    let share = share(scene);
+    let nonce = text(scene, &NONCE).filter(|_| scene.request.head.operation != Operation::Delete);
+    match nonce {
+        Some(nonce) if !is_newer(scene) && !may_by_token(scene) => {
+            let share = share.ok_or_else(no_key)?;
+            generate::is_of_attempt(scene, share.expose_str().unwrap_or_default(), &nonce)
+        }
+        Some(_) => Ok(()),
+        None => may(scene, share.as_ref()),
+    }
+}
+
+fn no_key() -> Refusal {
+    Refusal::bad_request("key is required")
+}
+
 fn may_by_token(scene: &Scene<'_>) -> bool {
     let Some(asker) = &scene.request.stage.asker else { return false };
     let ask = Ask {
@@ -162,7 +181,7 @@ fn cancel(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 fn update(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let key = share(scene).ok_or_else(|| Refusal::bad_request("key is required"))?;
+    let key = share(scene).ok_or_else(no_key)?;
     let nonce = text(scene, &NONCE).unwrap_or_default();
     match generate::update(scene, key.expose_str().unwrap_or_default(), &nonce)? {
         Step::More => status(scene, ""),

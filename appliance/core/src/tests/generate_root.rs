@@ -193,3 +193,41 @@ async fn the_log_has_neither_shares_nor_pads_nor_tokens() {
         assert!(!log.contains(secret), "{log}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_no_share_waits_for_no_turn_and_holds_up_nobody() {
+    let rig = Rig::new().await;
+    let at = "sys/generate-root/attempt";
+    let other = Rig::new().await;
+    let begun = rig.put(at, &rig.root, json!({})).await.unwrap();
+    let mut wrong = rig.keys[0].clone();
+    wrong.replace_range(wrong.len() - 2.., if wrong.ends_with("00") { "01" } else { "00" });
+    let active = super::sweep::active(&rig);
+    // Somebody changes the system's tables, and takes long.
+    let turn = active.changes.lock().await;
+    for key in [&wrong, &other.keys[0], "", "***"] {
+        for (operation, body, blame) in [
+            (Operation::Delete, json!({"key": key}), Kind::Denied),
+            (Operation::Update, json!({"key": key}), Kind::Denied),
+            (Operation::Update, json!({"key": key, "nonce": begun["nonce"]}), Kind::BadRequest),
+            (Operation::Update, json!({"key": key, "nonce": "another"}), Kind::BadRequest),
+        ] {
+            let (core, asked) = (rig.core.clone(), request(operation, at, "", Some(body)));
+            let answer = tokio::spawn(async move { ask(&core, asked).await });
+            for _ in 0..10_000 {
+                if answer.is_finished() {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            assert!(answer.is_finished(), "{operation:?} with {key} waits");
+            assert_eq!(answer.await.unwrap().unwrap_err().0, blame, "{operation:?} with {key}");
+        }
+    }
+    drop(turn);
+    // Three of them had a share of these people, but a wrong one: one line of the log, and two that were spared.
+    assert_eq!(active.ceremonies.refused.spared(), 2);
+    let status = rig.get(at, "").await.unwrap();
+    assert_eq!((&status["nonce"], &status["progress"]), (&begun["nonce"], &json!(0)));
+    assert_eq!(give(&rig, &rig.keys[0], &begun["nonce"]).await.unwrap()["progress"], 1);
+}

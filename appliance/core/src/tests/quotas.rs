@@ -217,6 +217,24 @@ async fn paths_are_exempt_and_answers_tell_what_is_left_as_the_settings_say() {
     assert_eq!(raw(&rig, "sys/mounts").await.err().unwrap().headers, [("retry-after", "1800".to_owned())]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_a_root_token_is_costs_nothing_but_trying_shares_does() {
+    let rig = Rig::new().await;
+    limit(&rig, "q", json!({"rate": 2, "interval": 3600})).await;
+    let at = "sys/generate-root/attempt";
+    let tried = |address| from(&rig, address, at, "", Some(json!({"key": "AAAA"})));
+    for _ in 0..2 {
+        assert_eq!(tried("10.0.0.1").await.unwrap_err().0, Kind::Denied);
+    }
+    assert_eq!(tried("10.0.0.1").await.unwrap_err().0, Kind::TooMany);
+    for _ in 0..5 {
+        from(&rig, "10.0.0.1", at, "", None).await.unwrap();
+    }
+    // Whoever comes from elsewhere with a right share is not kept out by that.
+    let right = from(&rig, "10.0.0.2", at, "", Some(json!({"key": rig.keys[0]}))).await.unwrap();
+    assert_eq!(right["progress"], 1);
+}
+
 #[tokio::test]
 async fn what_makes_no_sense_is_refused() {
     let rig = Rig::new().await;
