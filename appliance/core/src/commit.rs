@@ -1,9 +1,11 @@
-//! One atomic batch: what the handler wants, the use of the token, the audit row, the time.
+//! One atomic batch: what the handler wants, the use of the token, the audit row, the time. And the smaller one of what
+//! is removed beside the requests ([`beside`]).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_audit::Audited;
+use strongroom_barrier::{View, Write};
 use strongroom_store::{Batch, StoreError};
 use strongroom_types::{Refusal, Reply};
 
@@ -107,4 +109,56 @@ async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(),
         }
         (Err(cause), _) => Err(StoreOrRefusal::Store(cause)),
     }
+}
+
+/// How a commit beside the requests ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Done.
+    Done,
+    /// Somebody else has changed something of it: nothing was committed.
+    Conflict,
+    /// It does not only take away, and there is no room: nothing was committed.
+    Full,
+}
+
+impl Settled {
+    /// Whether it is done, and no conflict, where without room nothing can go on.
+    pub fn is_done(self) -> Result<bool, Refusal> {
+        match self {
+            Self::Done => Ok(true),
+            Self::Conflict => Ok(false),
+            Self::Full => Err(fault::store(StoreError::NoSpace)),
+        }
+    }
+}
+
+/// Commits `writes` as one batch beside the requests. It has no line in the audit log, and an unseal need not wait for
+/// it: it changes none of the tables that an unseal loads.
+pub async fn beside<'a>(
+    active: &Active,
+    writes: impl Iterator<Item = (&'a View, &'a Write)>,
+) -> Result<Settled, Refusal> {
+    let (mut batch, mut frees) = (Batch::default(), true);
+    for (view, write) in writes {
+        view.seal(write, &mut batch).map_err(fault::barrier)?;
+        frees &= write.frees;
+    }
+    if batch.is_empty() {
+        return Ok(Settled::Done);
+    }
+    if frees {
+        batch.frees();
+    }
+    match active.store.commit(batch).await {
+        Ok(_) => Ok(Settled::Done),
+        Err(StoreError::Conflict) => Ok(Settled::Conflict),
+        Err(StoreError::NoSpace | StoreError::TooLarge) => Ok(Settled::Full),
+        Err(cause) => Err(fault::store(cause)),
+    }
+}
+
+/// As [`beside`] takes them.
+pub fn pairs(writes: &[(View, Write)]) -> impl Iterator<Item = (&View, &Write)> {
+    writes.iter().map(|(view, write)| (view, write))
 }

@@ -6,6 +6,7 @@
 //! bytes, and its record, by which its engine can still take back what it has leased. Its own records are there until the
 //! last lease has ended.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Refusal, Timestamp};
 
 use crate::active::Active;
+use crate::commit::{beside, pairs};
 use crate::fault::{self, barrier, damaged};
 use crate::leases::job;
 use crate::mounts::{Mount, MountRecord, name_of};
@@ -72,16 +74,29 @@ pub enum Swept {
     Some,
 }
 
-/// One slice of everything.
+/// One slice of everything. A part that cannot be done keeps no other from being done.
 pub async fn sweep(active: &Arc<Active>) -> Result<Swept, Refusal> {
-    let tokens = expired_tokens(active).await?;
-    let mounts = doomed_mounts(active).await?;
+    let tokens = or_warn("expired tokens cannot be removed", expired_tokens(active).await, Swept::All)?;
+    let mounts =
+        or_warn("what is left of mounts cannot be removed", doomed_mounts(active).await, Swept::All)?;
     let engines = swept_by_engines(active).await?;
     // What custodians have given is wiped with the attempt that has lapsed.
     drop(active.ceremonies.at(active.now()));
-    rotate_if_due(active).await?;
+    or_warn("no new term can be added", rotate_if_due(active).await, ())?;
     let all = [tokens, mounts, engines].iter().all(|swept| *swept == Swept::All);
     Ok(if all { Swept::All } else { Swept::Some })
+}
+
+/// What cannot be done is said, and left for the next time: until then it is `otherwise`. Only what is sealed ends
+/// everything.
+pub fn or_warn<T>(what: impl fmt::Display, done: Result<T, Refusal>, otherwise: T) -> Result<T, Refusal> {
+    done.or_else(|cause| {
+        if cause.kind == Kind::Sealed {
+            return Err(cause);
+        }
+        log::warn(format_args!("{what}: {}", cause.cause.as_deref().unwrap_or(&cause.message)));
+        Ok(otherwise)
+    })
 }
 
 /// A slice of what each mount's engine has to remove. What another request changes meanwhile is looked at again next time.
@@ -93,15 +108,10 @@ async fn swept_by_engines(active: &Arc<Active>) -> Result<Swept, Refusal> {
     }
     let mounts = active.mounts.load_full();
     for mount in mounts.all() {
-        match swept_by_engine(active, mount).await {
-            Ok(Swept::All) => {}
-            Ok(Swept::Some) => swept = Swept::Some,
-            Err(cause) if cause.kind == Kind::Sealed => return Err(cause),
-            Err(cause) => {
-                // One mount whose records are damaged must not keep the others from being swept.
-                let why = cause.cause.as_deref().unwrap_or(&cause.message);
-                log::warn(format_args!("the mount {} cannot be swept: {why}", mount.record.path));
-            }
+        let of_engine = swept_by_engine(active, mount).await;
+        let what = format_args!("the mount {} cannot be swept", mount.record.path);
+        if or_warn(what, of_engine, Swept::All)? == Swept::Some {
+            swept = Swept::Some;
         }
     }
     Ok(swept)
@@ -112,7 +122,7 @@ async fn swept_by_engine(active: &Arc<Active>, mount: &Mount) -> Result<Swept, R
     let cx = perform::cx(active, mount, None, active.snapshot()?);
     let writes = aside(|| sweep(&cx))?;
     let writes: Vec<_> = writes.into_iter().map(|write| (mount.view.clone(), write)).collect();
-    let is_done = !writes.is_empty() && commit(active, writes.iter()).await? == Settled::Done;
+    let is_done = !writes.is_empty() && beside(active, pairs(&writes)).await?.is_done()?;
     Ok(if is_done { Swept::Some } else { Swept::All })
 }
 
@@ -121,10 +131,10 @@ async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
     // As whoever revokes: no child is born meanwhile.
     let _family = active.tokens.family.write().await;
     let Expired { ends, removed, swept } = aside(|| next_expired(active))?;
-    if commit(active, ends.iter().flatten()).await? == Settled::Conflict {
+    if !beside(active, ends.iter().flat_map(|end| pairs(end))).await?.is_done()? {
         // One of them was used or renewed at this very moment: it must not keep the others.
         for end in &ends {
-            commit(active, end.iter()).await?;
+            beside(active, pairs(end)).await?.is_done()?;
         }
     }
     if removed > 0 {
@@ -155,10 +165,22 @@ fn next_expired(active: &Active) -> Result<Expired, Refusal> {
         let Some(key) = name.segments().first() else { continue };
         let mut end = Vec::new();
         let mut whole = true;
-        if let Some(record) = over(&reader, key, now)? {
-            let slice = active.end_slice(&snapshot, key, record.spares_children)?;
-            (end, whole) = (slice.writes, slice.whole);
-            removed += slice.tokens.len();
+        let slice = match over(&reader, key, now) {
+            Ok(Some(record)) => active.end_slice(&snapshot, key, record.spares_children).map(Some),
+            Ok(None) => Ok(None),
+            Err(cause) => Err(cause),
+        };
+        match slice {
+            Ok(Some(slice)) => {
+                (end, whole) = (slice.writes, slice.whole);
+                removed += slice.tokens.len();
+            }
+            Ok(None) => {}
+            // A damaged record must not keep the others; as a token it is refused anyway.
+            Err(cause) => {
+                or_warn("a token that has expired cannot be removed", Err(cause), ())?;
+                continue;
+            }
         }
         // What is left of a token stays due.
         if whole {
@@ -171,33 +193,8 @@ fn next_expired(active: &Active) -> Result<Expired, Refusal> {
             break;
         }
     }
-    Ok(Expired { ends, removed, swept })
-}
-
-#[derive(PartialEq, Eq)]
-enum Settled {
-    Done,
-    Conflict,
-}
-
-async fn commit(active: &Active, writes: impl Iterator<Item = &(View, Write)>) -> Result<Settled, Refusal> {
-    let mut batch = Batch::default();
-    let mut frees = true;
-    for (view, write) in writes {
-        frees &= write.frees;
-        view.seal(write, &mut batch).map_err(barrier)?;
-    }
-    if batch.is_empty() {
-        return Ok(Settled::Done);
-    }
-    if frees {
-        batch.frees();
-    }
-    match active.store.commit(batch).await {
-        Ok(_) => Ok(Settled::Done),
-        Err(StoreError::Conflict) => Ok(Settled::Conflict),
-        Err(cause) => Err(fault::store(cause)),
-    }
+    // What could only be left alone is not looked at again without a pause.
+    Ok(Expired { swept: if ends.is_empty() { Swept::All } else { swept }, ends, removed })
 }
 
 /// The token with this key, if its time is over. If it was renewed, another row of the index counts.
@@ -270,35 +267,36 @@ fn read_mark(entry: &Entry) -> Result<(Timestamp, &[u8]), Refusal> {
 
 async fn doomed_mounts(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let snapshot = active.snapshot()?;
-    let system = active.system.at(snapshot.clone());
     let all = Name::new([DOOMED]).map_err(damaged)?;
     let mut swept = Swept::All;
-    for id in system.list(&all, None, None).map_err(barrier)? {
-        let parsed = MountId::parse(&id).ok_or_else(|| damaged("a doomed mount has no id"))?;
-        if job::keeps(&active.leases.view.at(snapshot.clone()), parsed)? {
-            continue;
-        }
-        let view = View::new(&active.barrier, NamespaceId::ROOT, parsed);
-        let mut batch = Batch::default();
-        let root = Name::new(Vec::<String>::new()).map_err(damaged)?;
-        let mut rest = below(&view, &snapshot, &root)?;
-        let due = view.at(snapshot.clone()).due(Minute::LAST, None, SLICE).map_err(barrier)?;
-        rest.extend(due.into_iter().map(|due| (view.clone(), Write::delete(due.name).due(due.minute))));
-        rest.extend(below(active.lockouts.view(), &snapshot, &lockouts::name_of_mount(parsed)?)?);
-        rest.extend(below(&active.entities, &snapshot, &entities::aliases(parsed)?)?);
-        if rest.is_empty() && lingered(active, &system, &id)? {
-            active.system.seal(&Write::delete(mark(&id)?), &mut batch).map_err(barrier)?;
-        }
-        for (view, write) in &rest {
-            view.seal(write, &mut batch).map_err(barrier)?;
-        }
-        if rest.len() >= SLICE {
+    for id in active.system.at(snapshot.clone()).list(&all, None, None).map_err(barrier)? {
+        let emptied = emptied(active, &snapshot, &id).await;
+        let what = format_args!("what is left of the mount {id} cannot be removed");
+        if or_warn(what, emptied, Swept::All)? == Swept::Some {
             swept = Swept::Some;
         }
-        if !batch.is_empty() {
-            active.store.commit(batch).await.map_err(fault::store)?;
-        }
     }
+    Ok(swept)
+}
+
+/// Removes a slice of what is left of a mount, unless it has leases that are to end first; with the last of it its mark.
+async fn emptied(active: &Active, snapshot: &Arc<dyn Snapshot>, id: &str) -> Result<Swept, Refusal> {
+    let parsed = MountId::parse(id).ok_or_else(|| damaged("a doomed mount has no id"))?;
+    if job::keeps(&active.leases.view.at(snapshot.clone()), parsed)? {
+        return Ok(Swept::All);
+    }
+    let view = View::new(&active.barrier, NamespaceId::ROOT, parsed);
+    let root = Name::new(Vec::<String>::new()).map_err(damaged)?;
+    let mut rest = below(&view, snapshot, &root)?;
+    let due = view.at(snapshot.clone()).due(Minute::LAST, None, SLICE).map_err(barrier)?;
+    rest.extend(due.into_iter().map(|due| (view.clone(), Write::delete(due.name).due(due.minute))));
+    rest.extend(below(active.lockouts.view(), snapshot, &lockouts::name_of_mount(parsed)?)?);
+    rest.extend(below(&active.entities, snapshot, &entities::aliases(parsed)?)?);
+    let swept = if rest.len() >= SLICE { Swept::Some } else { Swept::All };
+    if rest.is_empty() && lingered(active, &active.system.at(snapshot.clone()), id)? {
+        rest.push((active.system.clone(), Write::delete(mark(id)?)));
+    }
+    beside(active, pairs(&rest)).await?.is_done()?;
     Ok(swept)
 }
 

@@ -29,7 +29,6 @@
 //! A job is how many leases end at once: one small commit says so, before it is answered. What it names is then taken
 //! back in slices by whoever waits for it, or beside the requests.
 
-mod commit;
 mod issue;
 pub mod job;
 mod record;
@@ -65,12 +64,14 @@ pub struct Leases {
     pub wake: Notify,
     /// Jobs that somebody waits for, and works on.
     waited_for: Mutex<HashSet<Name>>,
+    /// Of the work beside the requests.
+    round: tokio::sync::Mutex<work::Round>,
 }
 
 impl Leases {
     /// Over these records; none is read.
     pub fn new(view: View) -> Self {
-        Self { view, wake: Notify::new(), waited_for: Mutex::default() }
+        Self { view, wake: Notify::new(), waited_for: Mutex::default(), round: tokio::sync::Mutex::default() }
     }
 
     fn waited_for(&self) -> std::sync::MutexGuard<'_, HashSet<Name>> {

@@ -16,9 +16,9 @@ use strongroom_types::id::MountId;
 use strongroom_types::{Refusal, Timestamp};
 use tokio::task::JoinSet;
 
-use super::commit::{Settled, commit};
 use super::record::{self, Found, LeaseId, LeaseRecord};
 use crate::active::Active;
+use crate::commit::{Settled, beside};
 use crate::fault::damaged;
 use crate::mounts::Mount;
 use crate::revocation::aside;
@@ -114,7 +114,7 @@ pub async fn revoke(active: &Arc<Active>, ids: Vec<LeaseId>, wanted: &dyn Wanted
         let round = aside(|| plan(active, &mut queue, wanted))?;
         waiting.extend(round.waiting);
         tally.later += round.later;
-        match commit(active, round.steps.iter().flat_map(|step| step.writes(active))).await? {
+        match beside(active, round.steps.iter().flat_map(|step| step.writes(active))).await? {
             Settled::Done => round.steps.into_iter().for_each(|step| tally.add(step.tally)),
             // One of them was used or renewed at this very moment, or is to be marked as failed, which a full disk does
             // not take: it must not keep the others.
@@ -246,7 +246,7 @@ async fn alone(active: &Arc<Active>, id: LeaseId, wanted: &dyn Wanted) -> Result
             tally.later += round.later;
             return Ok(tally);
         };
-        match commit(active, step.writes(active)).await? {
+        match beside(active, step.writes(active)).await? {
             Settled::Done => return Ok(step.tally),
             // It stays due, or its job does.
             Settled::Full => {
@@ -295,7 +295,7 @@ async fn waited(active: Arc<Active>, found: Found, mount: Arc<Mount>, force: boo
         }
     };
     let step = Step::new(&found, said.map(|writes| (writes, Some(mount))), force, active.clock.reading())?;
-    match commit(&active, step.writes(&active)).await? {
+    match beside(&active, step.writes(&active)).await? {
         Settled::Done => Ok(step.tally),
         // What was given is taken back, and will be once more: what is gone already is no error.
         Settled::Conflict => Ok(Tally::untouched(step.id, CHANGED.to_owned())),

@@ -4,15 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use strongroom_barrier::{Name, View, Write};
-use strongroom_store::StoreError;
 use strongroom_types::Refusal;
 
-use super::commit::{Settled, commit, pairs};
 use super::job::Job;
 use super::record::LeaseId;
 use super::revoke::SLICE;
 use crate::active::Active;
-use crate::fault;
+use crate::commit::{beside, pairs};
 use crate::revocation::aside;
 use crate::sweep::Swept;
 use crate::tokens::Below;
@@ -30,18 +28,9 @@ pub async fn end_token(active: &Active, job: &Job, id: &LeaseId) -> Result<(), R
         let Some(known) = known.filter(|known| job.takes_token(&known.record)) else { return Ok(()) };
         let work = active.revoke(&snapshot, &known)?;
         // If it was used or renewed at this very moment: once more.
-        if is_done(commit(active, pairs(&work.writes)).await?)? {
+        if beside(active, pairs(&work.writes)).await?.is_done()? {
             return active.follow(work.after);
         }
-    }
-}
-
-/// Whether it is committed, and no conflict. Without room nothing can go on.
-fn is_done(settled: Settled) -> Result<bool, Refusal> {
-    match settled {
-        Settled::Done => Ok(true),
-        Settled::Conflict => Ok(false),
-        Settled::Full => Err(fault::store(StoreError::NoSpace)),
     }
 }
 
@@ -55,10 +44,10 @@ pub async fn end_tokens(
     // As whoever revokes: no child is born meanwhile.
     let _family = active.tokens.family.write().await;
     let round = aside(|| next_tokens(active, job, path, after))?;
-    if !is_done(commit(active, round.ends.iter().flat_map(|end| pairs(end))).await?)? {
+    if !beside(active, round.ends.iter().flat_map(|end| pairs(end))).await?.is_done()? {
         // One of them was used or renewed at this very moment: it must not keep the others.
         for end in &round.ends {
-            is_done(commit(active, pairs(end)).await?)?;
+            beside(active, pairs(end)).await?.is_done()?;
         }
         // It is still there: once more.
         return Ok((0, Swept::Some));

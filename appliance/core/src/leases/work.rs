@@ -1,29 +1,31 @@
 //! What is to end is brought to its end: by whoever waits for it, or beside the requests.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom_barrier::{Due, Minute, Name, Write};
+use strongroom_barrier::{Due, Minute, Name, Reader, Write};
 use strongroom_types::{Refusal, Timestamp};
 
-use super::commit::commit;
 use super::job::{self, Job, What};
 use super::record::{self, LeaseId, LeaseRecord};
 use super::revoke::{self, SLICE, Take, Tally, Wanted, now_if};
 use super::tokens::{end_token, end_tokens};
 use crate::active::Active;
+use crate::commit::beside;
 use crate::fault::{barrier, damaged};
 use crate::log;
 use crate::revocation::aside;
-use crate::sweep::Swept;
+use crate::sweep::{Swept, or_warn};
 
 /// Between two looks when nothing calls for one.
 const PERIOD: Duration = Duration::from_secs(20);
 /// Slices of one job before others have their turn.
-const TURN: usize = 8;
+const TURN: usize = if cfg!(test) { 1 } else { 8 };
 /// Jobs looked at in one go.
 const MOST_JOBS: usize = 500;
+/// Seconds until a job that could not be brought to its end begins anew.
+const REST: i64 = 20;
 
 /// What a request waits for after its commit.
 pub enum Settle {
@@ -92,8 +94,9 @@ pub async fn run(active: &Arc<Active>) {
 /// A slice of everything.
 pub async fn look(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let mut tally = Tally::default();
-    let jobs = jobs(active, &mut tally).await?;
-    let due = due(active, &mut tally).await?;
+    let jobs = jobs(active, &mut *active.leases.round.lock().await, &mut tally).await?;
+    let due = due(active, &mut tally).await;
+    let due = or_warn("leases that have ended cannot be taken back", due, Swept::All)?;
     if tally.done > 0 {
         log::info(format_args!("{} leases had ended and are taken back", tally.done));
     }
@@ -127,7 +130,7 @@ async fn due(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal> 
         Ok((ids, stale, swept))
     });
     let (ids, stale, swept) = found?;
-    commit(active, stale.iter().map(|write| (&active.leases.view, write))).await?;
+    beside(active, stale.iter().map(|write| (&active.leases.view, write))).await?;
     let round = revoke::revoke(active, ids, &|lease: &LeaseRecord| now_if(lease.is_due(now))).await?;
     // What could only fail may still be due, as on a full disk: it is not tried again without a pause.
     let goes_on = round.done > 0 || !stale.is_empty();
@@ -135,56 +138,106 @@ async fn due(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal> 
     Ok(if goes_on { swept } else { Swept::All })
 }
 
-/// A turn of each job that nobody waits for.
-async fn jobs(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal> {
-    let mut all = job::all(&active.leases.view.at(active.snapshot()?), None, MOST_JOBS)?;
-    let mut swept = if all.len() < MOST_JOBS { Swept::All } else { Swept::Some };
+/// How far the work beside the requests is: in memory only, a new process begins anew.
+#[derive(Default)]
+pub struct Round {
+    /// The last of the jobs that have had their turn; `None` before the first.
+    after: Option<Name>,
+    /// Whether one of them has got further since the first.
+    went_on: bool,
+    /// Jobs that are begun.
+    places: HashMap<Name, Place>,
+}
+
+/// A turn of each job that nobody waits for, of some at a time. After the last one it begins again with the first: at once
+/// only if one of them has got further.
+async fn jobs(active: &Arc<Active>, round: &mut Round, tally: &mut Tally) -> Result<Swept, Refusal> {
+    let reader = active.leases.view.at(active.snapshot()?);
+    let mut all = job::all(&reader, round.after.as_ref(), MOST_JOBS)?;
+    let last = if all.len() < MOST_JOBS { None } else { all.last().map(|(name, _)| name.clone()) };
     all.retain(|(name, _)| !active.leases.waited_for().contains(name));
     let (tokens, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|(_, job)| matches!(job.what, What::Token { .. }));
-    if !of_tokens(active, tokens, tally).await? {
-        swept = Swept::Some;
-    }
+    let what = "the leases of tokens that have ended cannot be taken back";
+    let of_tokens = or_warn(what, of_tokens(active, tokens, tally).await, Theirs::Still)?;
+    round.went_on |= of_tokens != Theirs::Still;
     for (name, job) in others {
-        let (mut place, mut left, mut of_job) = (Place::default(), TURN, Tally::default());
-        while left > 0 && slice(active, &job, &mut place, &mut of_job).await? == Swept::Some {
-            left -= 1;
-        }
-        // What is left of a mount waits until all that it gave is taken back.
-        let of_mount = matches!(job.what, What::Mount { .. });
-        let waits = !of_job.untouched.is_empty() || of_mount && (of_job.failed > 0 || of_job.later > 0);
-        if of_job.done > 0 {
-            // Tokens that it has ended may have had leases.
-            swept = Swept::Some;
-        }
-        tally.add(of_job);
-        match (left, waits) {
-            (0, _) => swept = Swept::Some,
-            (_, true) => {}
-            (_, false) => done(active, [&name]).await?,
-        }
+        let turn = turn(active, name, job, &mut round.places, tally).await;
+        round.went_on |= or_warn("leases that are to end cannot be taken back", turn, false)?;
     }
-    Ok(swept)
+    if of_tokens == Theirs::Some {
+        return Ok(Swept::Some);
+    }
+    round.after = last;
+    if round.after.is_some() || std::mem::take(&mut round.went_on) {
+        return Ok(Swept::Some);
+    }
+    // Jobs that somebody else has brought to their end.
+    round.places.retain(|name, _| matches!(job::find(&reader, name), Ok(Some(_))));
+    Ok(Swept::All)
 }
 
-/// The leases of many tokens that have ended, in common batches. Whether that was all.
-async fn of_tokens(active: &Arc<Active>, jobs: Vec<(Name, Job)>, tally: &mut Tally) -> Result<bool, Refusal> {
+/// A few slices of one job. Whether it has got further.
+async fn turn(
+    active: &Arc<Active>,
+    name: Name,
+    job: Job,
+    places: &mut HashMap<Name, Place>,
+    tally: &mut Tally,
+) -> Result<bool, Refusal> {
+    let now = active.clock.reading();
+    let place = places.entry(name.clone()).or_default();
+    if place.rests(now) {
+        return Ok(false);
+    }
+    let (mut left, mut swept, mut of_job) = (TURN, Swept::Some, Tally::default());
+    while left > 0 && swept == Swept::Some {
+        swept = slice(active, &job, place, &mut of_job).await?;
+        left -= 1;
+    }
+    // What is left of a mount waits until all that it gave is taken back.
+    let of_mount = matches!(job.what, What::Mount { .. });
+    place.waits |= !of_job.untouched.is_empty() || of_mount && (of_job.failed > 0 || of_job.later > 0);
+    let got_further = swept == Swept::Some || of_job.done > 0;
+    tally.add(of_job);
+    if swept == Swept::All {
+        if place.waits {
+            *place = Place { ended: Some(now), ..Place::default() };
+        } else {
+            places.remove(&name);
+            done(active, [&name]).await?;
+        }
+    }
+    Ok(got_further)
+}
+
+/// How far the jobs of tokens are.
+#[derive(PartialEq, Eq)]
+enum Theirs {
+    /// All have ended.
+    All,
+    /// There is more.
+    Some,
+    /// There is nothing, or what is left cannot even be marked.
+    Still,
+}
+
+/// The leases of many tokens that have ended, in common batches.
+async fn of_tokens(
+    active: &Arc<Active>,
+    jobs: Vec<(Name, Job)>,
+    tally: &mut Tally,
+) -> Result<Theirs, Refusal> {
     let reader = active.leases.view.at(active.snapshot()?);
     let (mut ids, mut whole, mut keys, mut all) = (Vec::new(), Vec::new(), HashSet::new(), true);
     for (name, job) in jobs {
         let What::Token { key } = job.what else { continue };
-        let below = Name::new([record::TOKEN, key.as_str()]).map_err(damaged)?;
         let room = SLICE.saturating_sub(ids.len());
         if room == 0 {
             all = false;
             break;
         }
-        let mut of_token = Vec::new();
-        let visit = &mut |rest: &[String]| {
-            of_token.extend(rest.first().and_then(|id| LeaseId::parse(id)));
-            of_token.len() < room
-        };
-        reader.walk(&below, visit).map_err(barrier)?;
+        let mut of_token = untried(&reader, &key, room)?;
         if of_token.len() < room {
             whole.push((name, of_token.clone()));
         } else {
@@ -202,19 +255,53 @@ async fn of_tokens(active: &Arc<Active>, jobs: Vec<(Name, Job)>, tally: &mut Tal
     // A lease that could not even be marked has nothing else that says that it is to end.
     let untouched: HashSet<_> = round.untouched.iter().collect();
     let is_over = |ids: &[LeaseId]| !ids.iter().any(|id| untouched.contains(id));
-    done(active, whole.iter().filter(|(_, ids)| is_over(ids)).map(|(name, _)| name)).await?;
+    let over: Vec<_> = whole.iter().filter(|(_, ids)| is_over(ids)).map(|(name, _)| name).collect();
+    let got_further = !over.is_empty() || round.done + round.failed > untouched.len();
+    done(active, over).await?;
     tally.add(round);
-    Ok(all)
+    Ok(match (got_further, all) {
+        (false, _) => Theirs::Still,
+        (true, false) => Theirs::Some,
+        (true, true) => Theirs::All,
+    })
+}
+
+/// The first leases of a token that nobody has tried to take back yet; the others are tried when it is their time.
+fn untried(reader: &Reader, key: &str, most: usize) -> Result<Vec<LeaseId>, Refusal> {
+    let below = Name::new([record::TOKEN, key]).map_err(damaged)?;
+    let (mut ids, mut broken) = (Vec::new(), None);
+    let visit = &mut |rest: &[String]| {
+        let Some(id) = rest.first().and_then(|id| LeaseId::parse(id)) else { return true };
+        match record::find(reader, &id) {
+            Ok(Some(found)) if found.record.failures == 0 => ids.push(id),
+            Ok(_) => {}
+            Err(cause) => broken = Some(cause),
+        }
+        ids.len() < most && broken.is_none()
+    };
+    reader.walk(&below, visit).map_err(barrier)?;
+    broken.map_or(Ok(ids), Err)
 }
 
 /// How far a job is.
 #[derive(Default)]
 struct Place {
+    /// When it was last at its end, and something was left.
+    ended: Option<Timestamp>,
+    /// Whether something has been left since it began.
+    waits: bool,
     begun: bool,
     /// Whether there are no tokens left.
     tokens: bool,
     token: Option<Name>,
     lease: Option<Name>,
+}
+
+impl Place {
+    /// Whether it is too early to begin anew. A clock that was set back does not delay it.
+    fn rests(&self, now: Timestamp) -> bool {
+        self.ended.is_some_and(|ended| !self.begun && ended <= now && now < ended.plus_secs(REST))
+    }
 }
 
 /// A slice of a job: first the tokens, then the leases.
@@ -291,5 +378,5 @@ impl Wanted for OfJob<'_> {
 /// Says that these jobs are done.
 async fn done(active: &Active, names: impl IntoIterator<Item = &Name>) -> Result<(), Refusal> {
     let writes: Vec<Write> = names.into_iter().map(|name| Write::delete(name.clone())).collect();
-    commit(active, writes.iter().map(|write| (&active.leases.view, write))).await.map(drop)
+    beside(active, writes.iter().map(|write| (&active.leases.view, write))).await.map(drop)
 }

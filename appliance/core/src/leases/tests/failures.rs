@@ -211,8 +211,47 @@ async fn c17_what_cannot_be_committed_is_not_forgotten_with_its_job() {
             take_back(&active).await;
             assert!(stored(&active) > 0, "{kind}, {by}");
             store.plan(|plan| plan.full = false);
+            rig.clock.advance(20);
             take_back(&active).await;
             assert_eq!(stored(&active), 0, "{kind}, {by}");
         }
     }
+}
+
+/// More than have one turn: whoever stands behind them has one, too, and there is an end of each look.
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_that_cannot_end_keep_no_others_and_no_core_busy() {
+    let rig = rig().await;
+    let active = active(&rig);
+    let token = customer(&rig, json!({"ttl": "1h"})).await;
+    for number in 0..4_200 {
+        // Most of the mount, and more of one token than one batch takes.
+        lease(&rig, if number % 2 == 0 { &rig.root } else { &token }).await;
+    }
+    // And another mount, of more than one turn, too.
+    rig.put("sys/mounts/other", &rig.root, json!({"type": "vending"})).await.unwrap();
+    rig.put("other/role/app", &rig.root, json!({"ttl": "10m"})).await.unwrap();
+    for _ in 0..2_100 {
+        rig.get("other/creds/app", &rig.root).await.unwrap();
+    }
+    broken(&rig, "it is down").await;
+    rig.put("other/fault", &rig.root, json!({"text": "it is down"})).await.unwrap();
+    rig.put("auth/token/revoke", &rig.root, json!({ "token": token })).await.unwrap();
+    rig.delete("sys/mounts/db", &rig.root).await.unwrap();
+    rig.delete("sys/mounts/other", &rig.root).await.unwrap();
+    take_back(&active).await;
+    let failed = active.leases.view.at(active.snapshot().unwrap());
+    let mut tried = 0;
+    let visit = &mut |rest: &[String]| {
+        let id = crate::leases::record::LeaseId::parse(&rest.join("/")).unwrap();
+        let found = crate::leases::record::find(&failed, &id).unwrap().unwrap();
+        tried += usize::from(found.record.failures == 1);
+        true
+    };
+    failed.walk(&strongroom_barrier::Name::new(["lease"]).unwrap(), visit).unwrap();
+    assert_eq!(tried, 6_300);
+    // Nothing is looked at again until it is time.
+    let before = active.snapshot().unwrap().revision();
+    take_back(&active).await;
+    assert_eq!(active.snapshot().unwrap().revision(), before);
 }

@@ -78,6 +78,7 @@ async fn only_force_frees_a_mount_that_cannot_be_asked() {
     sweep_all(&active).await;
     assert!(records(&active, &view) > 0);
     rig.put("sys/leases/revoke-force/db", &rig.root, json!({})).await.unwrap();
+    rig.clock.advance(20);
     take_back(&active).await;
     sweep_all(&active).await;
     assert_eq!((records(&active, &view), stored(&active)), (0, 0));
