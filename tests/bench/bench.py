@@ -142,6 +142,16 @@ class Daemon:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
+    def restart(self, what, path="secret/data/bench/7"):
+        """SIGKILL, start, unseal, first answer."""
+        self.process.kill()
+        self.process.wait()
+        begun = time.monotonic()
+        self.launch()
+        self.insist("PUT", "sys/unseal", {"key": self.key})
+        self.ask("GET", path)
+        print(f"restart after SIGKILL, {what}: {time.monotonic() - begun:.2f} s to the first answer; memory then {self.memory():.0f} MiB", flush=True)
+
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -201,17 +211,6 @@ def table(daemon, bare_url, options, folder):
     print("fsyncs per second, 32 writers: " + (f"{count:,.0f}" if count is not None else "unknown (strace is not installed)"))
 
 
-def restart(daemon, what):
-    """SIGKILL, start, unseal, first read."""
-    daemon.process.kill()
-    daemon.process.wait()
-    begun = time.monotonic()
-    daemon.launch()
-    daemon.insist("PUT", "sys/unseal", {"key": daemon.key})
-    daemon.ask("GET", "secret/data/bench/7")
-    print(f"restart after SIGKILL, {what}: {time.monotonic() - begun:.2f} s to the first read; memory then {daemon.memory():.0f} MiB", flush=True)
-
-
 def million(daemon, folder):
     """Fills the store with a million secrets, by wrk: the rate is of no interest."""
     script = """
@@ -231,7 +230,7 @@ def million(daemon, folder):
         rate, _, _ = wrk(daemon.url, script_now, 128, 20, folder)
         written += int(rate * 20)
         print(f"  {written:,} secrets after {time.monotonic() - begun:.0f} s", flush=True)
-    restart(daemon, f"{written:,} secrets")
+    daemon.restart(f"{written:,} secrets")
 
 
 def main():
@@ -258,13 +257,13 @@ def main():
         time.sleep(0.5)
         table(daemon, f"https://127.0.0.1:{port}/", options, folder)
         print(f"memory after the load: {daemon.memory():.0f} MiB")
-        restart(daemon, f"{SECRETS:,} secrets and what was written")
+        daemon.restart(f"{SECRETS:,} secrets and what was written")
         if options.million:
             million(daemon, folder)
         if options.crowd:
             read = READ % (SECRETS, daemon.client_token())
             crowd(daemon, 100_000, 10_000, lambda: wrk(daemon.url, read, 32, options.seconds, folder))
-            restart(daemon, "100,000 policies and 10,000 mounts")
+            daemon.restart("100,000 policies and 10,000 mounts")
         if options.leases:
             leases(daemon, options.leases, wrk, folder)
     except Failed as error:

@@ -55,13 +55,7 @@ def leases(daemon, wanted, wrk, folder):
         print(f"  {made:,} leases after {time.monotonic() - begun:.0f} s, {rate:,.0f} per second; memory {daemon.memory():.0f} MiB", flush=True)
     print(f"{made:,} leases: memory {before:.0f} MiB before, {daemon.memory():.0f} MiB after")
 
-    daemon.process.kill()
-    daemon.process.wait()
-    begun = time.monotonic()
-    daemon.launch()
-    daemon.insist("PUT", "sys/unseal", {"key": daemon.key})
-    daemon.ask("GET", "sys/mounts")
-    print(f"restart after SIGKILL, {made:,} leases: {time.monotonic() - begun:.2f} s to the first answer; memory then {daemon.memory():.0f} MiB", flush=True)
+    daemon.restart(f"{made:,} leases", "sys/mounts")
 
     begun = time.monotonic()
     for number in range(MOUNTS):

@@ -57,15 +57,14 @@ impl Place {
     }
 }
 
-/// `place | reason` a line; `#` begins a comment, and `?` what is being built. With each whether it is sure to be missing.
-fn known() -> Vec<(Place, bool)> {
+/// `place | reason` a line; `#` begins a comment.
+fn known() -> Vec<Place> {
     let text = fs::read_to_string(folder().join("known-missing.txt")).unwrap();
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let parse = |line: &str| {
         let (place, reason) = line.split_once(" | ").unwrap_or_else(|| panic!("no reason: {line}"));
         assert!(reason.trim().len() > 10, "no reason: {line}");
-        let (is_sure, place) = place.strip_prefix("? ").map_or((true, place), |place| (false, place));
-        (Place::parse(place).unwrap_or_else(|| panic!("no route: {line}")), is_sure)
+        Place::parse(place).unwrap_or_else(|| panic!("no route: {line}"))
     };
     lines.map(parse).collect()
 }
@@ -116,9 +115,9 @@ async fn every_recorded_route_and_field_is_there_or_has_a_reason() {
     }
     let (known, recorded) = (known(), recorded());
     let new: Vec<&Place> =
-        missing.iter().filter(|place| !known.iter().any(|(listed, _)| listed.covers(place))).collect();
+        missing.iter().filter(|place| !known.iter().any(|listed| listed.covers(place))).collect();
     assert!(new.is_empty(), "missing, and not in known-missing.txt:\n{new:#?}");
-    for (listed, _) in known.iter().filter(|(_, is_sure)| *is_sure) {
+    for listed in &known {
         let is_missing = |place: &Place| missing.contains(place);
         let here: Vec<&Place> = recorded.iter().filter(|r| listed.covers(r) && !is_missing(r)).collect();
         assert!(here.is_empty(), "in known-missing.txt, and there: {here:#?}");

@@ -2,7 +2,7 @@
 //!
 //! Each part of the daemon has a [`Logger`] with a level of its own: what is less important is not written. The levels
 //! are those of the configuration until an operator changes them at `sys/loggers`; they are not stored. Whoever follows
-//! the log at `sys/monitor` gets each line of the level that he asks for, whether it is written here or not.
+//! the log ([`follow`], for `sys/monitor`, which is not built yet) gets each line of the level that he asks for, whether it is written here or not.
 
 use std::fmt::{self, Arguments};
 use std::io::Write;

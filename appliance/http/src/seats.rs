@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use strongroom_types::cidr;
 use tokio::sync::OwnedSemaphorePermit;
 
-/// How many connections each address has.
+/// How many connections each address has; of IPv6 each network of 64 bits.
 #[derive(Default)]
 pub(crate) struct Addresses(Mutex<HashMap<IpAddr, usize>>);
 
@@ -27,7 +28,7 @@ impl Addresses {
         limit: usize,
         permits: Permits,
     ) -> Option<Seat> {
-        let Some(address) = address.map(|address| address.to_canonical()) else {
+        let Some(address) = address.map(cidr::one_client) else {
             return Some(Seat { from: None, _permits: permits });
         };
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,6 +75,11 @@ mod tests {
         drop(first);
         assert!(take("10.0.0.1").is_some());
         drop(second);
+        // Anybody has all addresses of such a network.
+        let neighbours = (take("2001:db8::1"), take("2001:db8::2"));
+        assert!(neighbours.0.is_some() && neighbours.1.is_some() && take("2001:db8::3").is_none());
+        assert!(take("2001:db8:0:1::1").is_some());
+        drop(neighbours);
         assert!(addresses.0.lock().unwrap().is_empty());
         assert_eq!(permits.available_permits(), 20);
     }

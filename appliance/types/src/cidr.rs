@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
 
+/// What counts as one client: an IPv4 address, or a network of 64 bits of IPv6, of which anybody has all addresses.
+pub fn one_client(address: IpAddr) -> IpAddr {
+    let address = address.to_canonical();
+    masked(address, width(address).min(64))
+}
+
 /// A network: an address of which so many leading bits count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

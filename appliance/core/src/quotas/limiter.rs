@@ -7,8 +7,10 @@
 //! most [`CLIENTS`] buckets in each: who comes when it is full shares one with all others that do.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
+
+use strongroom_types::cidr;
 
 /// Maps of clients.
 const SHARDS: usize = 16;
@@ -127,16 +129,9 @@ fn secs(nanos: i64) -> i64 {
     nanos.max(0).saturating_add(SECOND - 1) / SECOND
 }
 
-/// One client: an IPv4 address; a network of 64 bits of IPv6, of which anybody has all addresses. Those without an address
-/// come through a Unix socket and are one.
+/// Those without an address come through a Unix socket and are one.
 fn who(client: Option<IpAddr>) -> IpAddr {
-    match client.map(|address| address.to_canonical()) {
-        None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        Some(IpAddr::V6(address)) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
-        Some(v4) => v4,
-    }
+    client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), cidr::one_client)
 }
 
 /// Spread by the bits that differ between neighbours; whoever picks his addresses gains nothing but a crowded map.

@@ -7,8 +7,8 @@ use strongroom_types::id::MountId;
 use strongroom_types::{JsonMap, Operation, Refusal, Reply};
 
 use super::mounts::{
-    CONFIG, DESCRIPTION, ENTROPY, LOCAL, OPTIONS, PLUGIN, PLUGIN_VERSION, SEAL_WRAP, alone, given_path,
-    kind_asked, look, options, show,
+    CONFIG, DESCRIPTION, ENTROPY, LOCAL, OPTIONS, SEAL_WRAP, alone, given_path, kind_asked, look, of_new,
+    options, show,
 };
 use super::tune::{TUNABLE, configure, read_tune_of, tune_of};
 use super::{PATH, at_top};
@@ -19,17 +19,7 @@ use crate::perform::{After, Run, Scene, Work};
 use crate::tokens::base62;
 
 const TYPE: Field<String> = Field::new("type", "The kind of method: userpass, …");
-const ENABLE: &[FieldSpec] = &[
-    TYPE.required().spec(),
-    DESCRIPTION.spec(),
-    CONFIG.spec(),
-    OPTIONS.spec(),
-    LOCAL.spec(),
-    SEAL_WRAP.spec(),
-    ENTROPY.spec(),
-    PLUGIN.spec(),
-    PLUGIN_VERSION.spec(),
-];
+const ENABLE: &[FieldSpec] = &of_new(TYPE);
 
 /// Where all auth methods are mounted.
 pub const PREFIX: &str = "auth/";

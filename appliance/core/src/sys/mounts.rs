@@ -28,17 +28,21 @@ pub(super) const PLUGIN: Field<String> =
 pub(super) const PLUGIN_VERSION: Field<String> =
     Field::new("plugin_version", "Refused: engines are built in.");
 
-const ENABLE: &[FieldSpec] = &[
-    TYPE.required().spec(),
-    DESCRIPTION.spec(),
-    CONFIG.spec(),
-    OPTIONS.spec(),
-    LOCAL.spec(),
-    SEAL_WRAP.spec(),
-    ENTROPY.spec(),
-    PLUGIN.spec(),
-    PLUGIN_VERSION.spec(),
-];
+/// What is said of a new mount of either sort; `kind` is its type.
+pub(super) const fn of_new(kind: Field<String>) -> [FieldSpec; 9] {
+    [
+        kind.required().spec(),
+        DESCRIPTION.spec(),
+        CONFIG.spec(),
+        OPTIONS.spec(),
+        LOCAL.spec(),
+        SEAL_WRAP.spec(),
+        ENTROPY.spec(),
+        PLUGIN.spec(),
+        PLUGIN_VERSION.spec(),
+    ]
+}
+const ENABLE: &[FieldSpec] = &of_new(TYPE);
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[

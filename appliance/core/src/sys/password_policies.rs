@@ -14,6 +14,7 @@ use strongroom_types::{Operation, Refusal, Reply};
 
 use crate::fault::{barrier, damaged};
 use crate::perform::{Run, Scene, SystemHandler, Work};
+use crate::revocation::aside;
 
 const POLICY: Field<String> =
     Field::new("policy", "The policy, in HCL or JSON, plain or in base64.").required();
@@ -88,7 +89,7 @@ fn write(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let text = decoded.unwrap_or(given);
     let policy = PasswordPolicy::parse(&text)
         .map_err(|cause| Refusal::bad_request(format!("invalid password policy: {cause}")))?;
-    policy.is_possible(scene.active.entropy.as_ref()).map_err(refused)?;
+    aside(|| policy.is_possible(scene.active.entropy.as_ref())).map_err(refused)?;
     let body = serde_json::to_vec(&Record { v: 1, text }).map_err(damaged)?;
     Ok(Work::done(vec![(scene.active.system.clone(), Write::put(at(scene)?, body))]))
 }
@@ -99,7 +100,7 @@ fn remove(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 fn generate(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let policy = PasswordPolicy::parse(&find(scene)?.text).map_err(damaged)?;
-    let password = policy.password(scene.active.entropy.as_ref()).map_err(refused)?;
+    let password = aside(|| policy.password(scene.active.entropy.as_ref())).map_err(refused)?;
     Ok(Work::reply(Reply::data(json!({ "password": password.expose_str() }))))
 }
 

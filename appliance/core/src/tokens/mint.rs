@@ -55,14 +55,14 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// A token that allows everything, for ever: only init and a threshold of custodians make one.
-    pub fn root() -> Self {
+    /// A token of nobody's, for ever and not renewable.
+    pub fn of(policies: Vec<String>, path: String) -> Self {
         Self {
             id: None,
-            policies: vec![ROOT.to_owned()],
-            path: "auth/token/root".into(),
+            policies,
+            path,
             meta: None,
-            display_name: "root".into(),
+            display_name: String::new(),
             ttl: 0,
             explicit_max_ttl: 0,
             period: 0,
@@ -74,6 +74,11 @@ impl Wish {
             batch: false,
             login: None,
         }
+    }
+
+    /// A token that allows everything, for ever: only init and a threshold of custodians make one.
+    pub fn root() -> Self {
+        Self { display_name: "root".into(), ..Self::of(vec![ROOT.to_owned()], "auth/token/root".into()) }
     }
 }
 

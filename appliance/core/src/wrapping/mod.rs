@@ -81,21 +81,10 @@ fn own_form() -> Refusal {
 /// Stores `wrapped` under a new token, and gives the answer that names it.
 fn put_by(active: &Active, wrapped: Wrapped, writes: &mut Vec<(View, Write)>) -> Result<Reply, Refusal> {
     let wish = Wish {
-        id: None,
-        policies: vec![RESPONSE_WRAPPING.to_owned()],
-        path: wrapped.path.clone(),
-        meta: None,
-        display_name: String::new(),
         ttl: wrapped.ttl,
         explicit_max_ttl: wrapped.ttl,
-        period: 0,
         num_uses: 1,
-        renewable: false,
-        parent: None,
-        bound_cidrs: Vec::new(),
-        role: String::new(),
-        batch: false,
-        login: None,
+        ..Wish::of(vec![RESPONSE_WRAPPING.to_owned()], wrapped.path.clone())
     };
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), wrapped.created)?;
     let key = active.tokens.key(&minted.auth.client_token);
