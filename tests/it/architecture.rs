@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("strongroom-audit", &["types"]),
     ("strongroom-barrier", &["types", "os", "store"]),
     ("strongroom-seal", &["types", "device-api"]),
-    ("strongroom-engine", &["types", "barrier", "store"]),
+    ("strongroom-engine", &["types", "policy", "barrier", "store"]),
     ("strongroom-engine-*", &["types", "engine"]),
     ("strongroom-auth-*", &["types", "engine"]),
     ("strongroom-core", &["types", "policy", "audit", "seal", "engine", "barrier", "store"]),

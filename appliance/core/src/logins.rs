@@ -177,7 +177,7 @@ pub fn asked_again(
 fn policies(token: &TokenWish) -> Result<Vec<String>, Refusal> {
     let mut policies = Vec::new();
     for text in &token.policies {
-        let name = PolicyName::parse(text).and_then(|name| name.check_assign_lasting().map(|()| name));
+        let name = PolicyName::parse_lasting(text);
         policies.push(name.map_err(|error| Refusal::bad_request(error.to_string()))?.as_str().to_owned());
     }
     if !token.no_default_policy {

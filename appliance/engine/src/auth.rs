@@ -9,6 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use strongroom_policy::PolicyName;
 use strongroom_types::cidr::parse_all;
 use strongroom_types::{Cidr, JsonMap, Refusal};
 
@@ -223,17 +224,16 @@ impl TokenWish {
     }
 }
 
-/// The canonical names of policies that a login may give: never `root`. Core checks it again.
+/// The canonical names of policies that a login may give: never `root`, and none that no policy can have. Core checks
+/// them again at each login.
 pub fn lasting(given: Vec<String>) -> Result<Vec<String>, Refusal> {
-    let mut policies: Vec<String> = given.iter().map(|name| name.trim().to_lowercase()).collect();
-    policies.retain(|name| !name.is_empty());
+    let mut policies = Vec::new();
+    for text in given.iter().filter(|text| !text.trim().is_empty()) {
+        let name = PolicyName::parse_lasting(text).map_err(|why| Refusal::bad_request(why.to_string()))?;
+        policies.push(name.as_str().to_owned());
+    }
     policies.sort();
     policies.dedup();
-    if policies.iter().any(|name| name == "root" || name == "response-wrapping") {
-        return Err(Refusal::bad_request(
-            "a login never gives the policies \"root\" and \"response-wrapping\"",
-        ));
-    }
     Ok(policies)
 }
 

@@ -66,6 +66,13 @@ impl PolicyName {
         Ok(Self(name))
     }
 
+    /// The same of what an entity, a group, a role or a user is to give to its tokens, again and again.
+    pub fn parse_lasting(text: &str) -> Result<Self, NameError> {
+        let name = Self::parse(text)?;
+        name.check_assign_lasting()?;
+        Ok(name)
+    }
+
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.0

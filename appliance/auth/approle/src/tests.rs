@@ -302,7 +302,10 @@ fn a_secret_id_of_ones_own_is_registered_once() {
 #[test]
 fn c14_no_role_is_root() {
     let mount = mount();
-    for policies in ["root", " Root", "response-wrapping"] {
+    // Nor is there a name that no policy can have, and none that looks like another one's.
+    for policies in
+        ["root", "Root", " root ", "response-wrapping", "ro\u{200b}ot", "a/b", "..", "a\0", "a,root"]
+    {
         for field in ["policies", "token_policies"] {
             mount.post("role/a", json!({ field: policies })).status(400);
         }

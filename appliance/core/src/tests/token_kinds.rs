@@ -59,9 +59,18 @@ async fn c16_a_role_gives_what_it_allows_and_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn c14_no_role_leads_to_root() {
     let rig = Rig::new().await;
-    for spelling in ["root", "Root", " root", "response-wrapping"] {
-        let answer = role(&rig, "r", json!({ "allowed_policies": [spelling] })).await;
-        assert_eq!(answer.unwrap_err().0, Kind::BadRequest, "{spelling}");
+    for spelling in ["root", "Root", " root", "response-wrapping", "ro\u{200b}ot", "a/b", "..", "a\0", ""] {
+        for field in ["allowed_policies", "allowed_policies_glob"] {
+            let answer = role(&rig, "r", json!({ field: [spelling] })).await;
+            assert_eq!(answer.unwrap_err().0, Kind::BadRequest, "{field} {spelling:?}");
+        }
+    }
+    // A glob that no name can fit allows nothing, and refuses nothing, which is worse.
+    for glob in ["ro\u{200b}o*", "team/*", "a\0*", "*\u{feff}"] {
+        for field in ["allowed_policies_glob", "disallowed_policies_glob"] {
+            let answer = role(&rig, "r", json!({ field: [glob] })).await;
+            assert_eq!(answer.unwrap_err().0, Kind::BadRequest, "{field} {glob:?}");
+        }
     }
     // Nor does one that only refuses something: root's own policies are not given on.
     role(&rig, "r", json!({"disallowed_policies": ["x"]})).await.unwrap();

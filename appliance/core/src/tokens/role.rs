@@ -183,14 +183,14 @@ pub fn is_suffix(text: &str) -> bool {
     text.is_empty() || (text.len() <= LONGEST && text.split('/').all(is_name))
 }
 
-/// The canonical names of policies that a role may give: `root` is not among them, whatever its spelling.
+/// The canonical names of policies that a role may give, or globs of them: `root` is not among them, whatever its
+/// spelling, and a glob that no name can fit is refused as such a name is.
 pub fn lasting(given: &[String]) -> Result<Vec<String>, Refusal> {
-    let one =
-        |text: &String| PolicyName::parse(text).and_then(|name| name.check_assign_lasting().map(|()| name));
-    names(given, one)
+    names(given, |text| PolicyName::parse_lasting(text))
 }
 
-/// The canonical names of policies that a role refuses.
+/// The canonical names of policies that a role refuses, or globs of them. One that no name can fit is refused: it
+/// would keep out nothing.
 pub fn refused(given: &[String]) -> Result<Vec<String>, Refusal> {
     names(given, |text| PolicyName::parse(text))
 }

@@ -174,7 +174,6 @@ fn write(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 fn take_policies(scene: &Scene<'_>, role: &mut RoleRecord) -> Result<(), Refusal> {
     let call = &scene.request.stage.call;
-    let lower = |globs: Vec<String>| globs.iter().map(|glob| glob.trim().to_lowercase()).collect();
     if let Some(given) = call.setting(&ALLOWED) {
         role.allowed_policies = lasting(&given)?;
     }
@@ -182,10 +181,10 @@ fn take_policies(scene: &Scene<'_>, role: &mut RoleRecord) -> Result<(), Refusal
         role.disallowed_policies = refused(&given)?;
     }
     if let Some(given) = call.setting(&ALLOWED_GLOB) {
-        role.allowed_policies_glob = lower(given);
+        role.allowed_policies_glob = lasting(&given)?;
     }
     if let Some(given) = call.setting(&DISALLOWED_GLOB) {
-        role.disallowed_policies_glob = lower(given);
+        role.disallowed_policies_glob = refused(&given)?;
     }
     Ok(())
 }
