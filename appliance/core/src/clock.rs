@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use arc_swap::ArcSwap;
 use strongroom_barrier::{Name, Reader, Write};
 use strongroom_types::error::Kind;
+use strongroom_types::time::Eras;
 use strongroom_types::{Clock, Refusal, Timestamp};
 
 use crate::fault::{barrier, damaged};
@@ -42,8 +43,8 @@ pub struct Floored {
 
 /// A time in which the clock has not been set back on purpose.
 pub struct Era {
-    /// When it and those before it began, but for the first.
-    begun: Vec<i64>,
+    /// This one and those before it.
+    eras: Arc<Eras>,
     /// The highest time seen, in nanoseconds.
     highest: AtomicI64,
     /// The highest time known to be stored.
@@ -79,7 +80,7 @@ impl Due {
 impl Floored {
     /// Without a floor: before there is a storage to have one.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, era: ArcSwap::from_pointee(Era::new(Vec::new(), i64::MIN)) }
+        Self { clock, era: ArcSwap::from_pointee(Era::new(Eras::default(), i64::MIN)) }
     }
 
     /// With the floor that is stored.
@@ -91,18 +92,24 @@ impl Floored {
                 highest
             }
         };
-        let mut begun = Vec::new();
-        while let Some(entry) = system.get(&later(begun.len() + 1)?).map_err(barrier)? {
+        let mut eras = Eras::default();
+        while let Some(entry) = system.get(&later(eras.number().saturating_add(1))?).map_err(barrier)? {
             let [began, of_era] = times(entry.value.expose())?;
-            begun.push(began);
+            eras = eras.and(Timestamp::from_nanos(began));
             highest = of_era;
         }
-        Ok(Self { clock, era: ArcSwap::from_pointee(Era::new(begun, highest)) })
+        Ok(Self { clock, era: ArcSwap::from_pointee(Era::new(eras, highest)) })
     }
 
     /// The time now, never before what it was.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_nanos(self.era.load().raised_to(self.reading().nanos()))
+    }
+
+    /// The time now, and the eras by which it is that: for whoever gives something a time to live.
+    pub fn now_of_era(&self) -> (Timestamp, Arc<Eras>) {
+        let era = self.era.load();
+        (Timestamp::from_nanos(era.raised_to(self.reading().nanos())), era.eras.clone())
     }
 
     /// What the clock says, whatever the floor is.
@@ -112,7 +119,7 @@ impl Floored {
 
     /// The number of this era: kept beside whatever is given a time to live.
     pub fn era(&self) -> u32 {
-        u32::try_from(self.era.load().begun.len()).unwrap_or(u32::MAX)
+        self.era.load().eras.number()
     }
 
     /// The highest time seen in this era.
@@ -141,12 +148,7 @@ impl Floored {
 
     /// Whether `life` is over at `now`. Refused while that cannot be told.
     pub fn is_over(&self, life: Life, now: Timestamp) -> Result<bool, Refusal> {
-        let is_void = {
-            let era = self.era.load();
-            let later = era.begun.iter().skip(usize::try_from(life.era).unwrap_or(usize::MAX));
-            later.into_iter().any(|began| life.since.nanos() > *began)
-        };
-        if is_void || life.end <= self.reading() {
+        if self.era.load().eras.is_void(life.since, life.era) || life.end <= self.reading() {
             return Ok(true);
         }
         self.check(now)?;
@@ -170,11 +172,9 @@ impl Floored {
 
     /// A new era that begins at what the clock says now, and the write that begins it.
     pub fn accepted(&self) -> Result<(Arc<Era>, Write), Refusal> {
-        let at = self.reading().nanos();
-        let mut begun = self.era.load().begun.clone();
-        begun.push(at);
-        let era = Era::new(begun, at);
-        let write = era.write(at)?.if_unchanged(None);
+        let at = self.reading();
+        let era = Era::new(self.era.load().eras.and(at), at.nanos());
+        let write = era.write(at.nanos())?.if_unchanged(None);
         Ok((Arc::new(era), write))
     }
 
@@ -185,13 +185,13 @@ impl Floored {
 }
 
 impl Era {
-    fn new(begun: Vec<i64>, highest: i64) -> Self {
-        Self { begun, highest: AtomicI64::new(highest), stored: AtomicI64::new(highest) }
+    fn new(eras: Eras, highest: i64) -> Self {
+        Self { eras: Arc::new(eras), highest: AtomicI64::new(highest), stored: AtomicI64::new(highest) }
     }
 
     /// When it began.
     pub fn began(&self) -> Option<Timestamp> {
-        self.begun.last().map(|began| Timestamp::from_nanos(*began))
+        self.eras.began()
     }
 
     /// `now`, but never before the floor, which follows.
@@ -205,11 +205,11 @@ impl Era {
     }
 
     fn write(&self, highest: i64) -> Result<Write, Refusal> {
-        match self.begun.last() {
+        match self.eras.began() {
             None => write(Timestamp::from_nanos(highest)),
             Some(began) => {
-                let both = [began.to_be_bytes(), highest.to_be_bytes()].concat();
-                Ok(Write::put(later(self.begun.len())?, both))
+                let both = [began.nanos().to_be_bytes(), highest.to_be_bytes()].concat();
+                Ok(Write::put(later(self.eras.number())?, both))
             }
         }
     }
@@ -240,6 +240,6 @@ fn first() -> Result<Name, Refusal> {
 }
 
 /// Of an era after the first.
-fn later(number: usize) -> Result<Name, Refusal> {
+fn later(number: u32) -> Result<Name, Refusal> {
     Name::new(["era".to_owned(), format!("{number:08x}")]).map_err(damaged)
 }

@@ -339,12 +339,14 @@ pub fn of_mount(view: &View, outcome: strongroom_engine::Outcome) -> Work {
 
 /// What an engine is lent.
 pub fn cx(active: &Active, mount: &Mount, caller: Option<Arc<Caller>>, snapshot: Arc<dyn Snapshot>) -> Cx {
+    let (now, eras) = active.clock.now_of_era();
     Cx {
         view: mount.view.at(snapshot),
         mount: mount.info.clone(),
         caller,
         remote: None,
-        now: active.now(),
+        now,
+        eras,
         entropy: active.entropy.clone(),
     }
 }

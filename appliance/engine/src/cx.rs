@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use strongroom_barrier::{BarrierError, Entry, Name, Reader};
 use strongroom_types::id::{MountId, NamespaceId};
+use strongroom_types::time::Eras;
 use strongroom_types::{Entropy, JsonMap, NoEntropy, Operation, Refusal, Secret, Timestamp};
 
 use crate::Field;
@@ -24,6 +25,9 @@ pub struct Cx {
     pub remote: Option<IpAddr>,
     /// The time of this request.
     pub now: Timestamp,
+    /// The era of that time is kept beside whatever is given a time to live, and says whether it was made by a clock that
+    /// was ahead.
+    pub eras: Arc<Eras>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
 }

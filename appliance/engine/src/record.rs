@@ -28,8 +28,13 @@ pub fn encode<T: Serialize>(shape: u8, value: &T) -> Result<Secret, Refusal> {
 
 /// The value of a record in shape `shape`. Any other shape is a fault of ours, or of a newer Strongroom.
 pub fn decode<T: DeserializeOwned>(shape: u8, entry: &Entry) -> Result<T, Refusal> {
+    decode_any(&[shape], entry)
+}
+
+/// The value of a record in any of `shapes`, all of which `T` reads.
+pub fn decode_any<T: DeserializeOwned>(shapes: &[u8], entry: &Entry) -> Result<T, Refusal> {
     match entry.value.expose().split_first() {
-        Some((found, json)) if *found == shape => serde_json::from_slice(json).map_err(|error| {
+        Some((found, json)) if shapes.contains(found) => serde_json::from_slice(json).map_err(|error| {
             // The error's own text may quote the record.
             Refusal::fault(format_args!(
                 "a record is not what it should be (line {}, column {})",

@@ -100,6 +100,37 @@ impl Clock for ManualClock {
     }
 }
 
+/// The moments at which the clock was set back on purpose. What is given a time to live keeps the number of the era in
+/// which that was: what a clock has made that was ahead is told by it, also when its time has come.
+#[derive(Clone, Debug, Default)]
+pub struct Eras {
+    /// When each began, but for the first one.
+    begun: Vec<Timestamp>,
+}
+
+impl Eras {
+    /// These, and one more that begins at `at`.
+    pub fn and(&self, at: Timestamp) -> Self {
+        Self { begun: self.begun.iter().copied().chain([at]).collect() }
+    }
+
+    /// The number of the present one; the first one is 0.
+    pub fn number(&self) -> u32 {
+        u32::try_from(self.begun.len()).unwrap_or(u32::MAX)
+    }
+
+    /// When the present one began; `None` in the first one.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.begun.last().copied()
+    }
+
+    /// Whether a clock that was ahead has made what was made at `made`, in era `era`: a later one began before that.
+    pub fn is_void(&self, made: Timestamp, era: u32) -> bool {
+        let later = self.begun.iter().skip(usize::try_from(era).unwrap_or(usize::MAX));
+        later.into_iter().any(|began| made > *began)
+    }
+}
+
 /// A duration from a client, in nanoseconds: whole seconds (`30`, `"30"`), or Go's notation with `d` for
 /// days (`"1h30m"`, `"1.5h"`, `"250ms"`, `"-1s"`, `"1d"`). `None` if it is neither.
 pub fn parse_duration(text: &str) -> Option<i64> {

@@ -12,7 +12,7 @@
 //! | `gone`, uid | nothing: a role that was deleted, whose secret-ids are to be removed |
 //! | uid, hash; ordered by expiry | nothing: a secret-id that expires |
 //!
-//! Each value is JSON behind the byte 1. A *hash* is an HMAC-SHA256 under the salt ([`keys`]): no secret-id is stored, and
+//! Each value is JSON behind the byte 1, a secret-id behind the byte 2 (1 is the same without an era). A *hash* is an HMAC-SHA256 under the salt ([`keys`]): no secret-id is stored, and
 //! none is ever compared, it is looked up. *uid* is drawn when a role is made. A secret-id belongs to it and not to the
 //! role's name: with the role all of them are out of reach at once, and another role of the same name has none of them.
 //!
@@ -49,7 +49,7 @@ pub static METHOD: Method = Method {
     renew: login::renew,
 };
 
-/// The shape of every record.
+/// The shape of every record but that of a secret-id, which has its own.
 const SHAPE: u8 = 1;
 
 const ROLE: Param = Param {

@@ -77,9 +77,7 @@ pub fn login(cx: &Cx, call: &Call) -> Result<Login, NoLogin> {
     }
     let (writes, metadata, networks) = match (role.bind_secret_id, hash, secret_id) {
         (false, ..) => (Vec::new(), JsonMap::new(), Vec::new()),
-        (true, Some(hash), Some((record, seen)))
-            if record.is_live(cx.now) && is_from(cx, &record.cidr_list) =>
-        {
+        (true, Some(hash), Some((record, seen))) if record.is_live(cx) && is_from(cx, &record.cidr_list) => {
             let writes: Vec<Write> = secret_id::used(&role.uid, &hash, &record, &seen, cx.now)?;
             (writes, record.metadata, record.token_bound_cidrs)
         }

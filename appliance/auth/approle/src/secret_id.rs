@@ -5,11 +5,14 @@ use serde_json::json;
 use strongroom_engine::{Cx, Entry, JsonMap, Minute, Name, Refusal, Write, record};
 use strongroom_types::{Cidr, Timestamp};
 
-use crate::SHAPE;
 use crate::role::with_bits;
 
 /// Seconds by which time may step back.
 const STEP: i64 = 60;
+
+/// The shape of a record. Shape 1 is the same without an era.
+const SHAPE: u8 = 2;
+const SHAPES: &[u8] = &[1, SHAPE];
 
 /// What is stored of a secret-id; never the secret-id.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,13 +35,18 @@ pub struct SecretId {
     pub cidr_list: Vec<Cidr>,
     /// The networks of the tokens; none are the role's.
     pub token_bound_cidrs: Vec<Cidr>,
+    /// The clock's era in which it was made; `None` was made by a version that did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub era: Option<u32>,
 }
 
 impl SecretId {
-    /// Whether it can still be used. One that ends, and was made later than now, was made by a clock that was wrong: it
-    /// would live longer than it was given.
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|end| now < end && self.created <= now.plus_secs(STEP))
+    /// Whether it can still be used. One that ends, and was made by a clock that was ahead, would live longer than it was
+    /// given: its era tells that for ever, without one it is told until its time has come.
+    pub fn is_live(&self, cx: &Cx) -> bool {
+        let Some(end) = self.expires else { return true };
+        let is_void = self.era.is_some_and(|era| cx.eras.is_void(self.created, era));
+        cx.now < end && self.created <= cx.now.plus_secs(STEP) && !is_void
     }
 
     /// As clients read it.
@@ -72,13 +80,13 @@ pub fn name_of_accessor(uid: &str, accessor: &str) -> Option<Name> {
 /// The secret-id of this hash, whether it can still be used or not.
 pub fn find(cx: &Cx, uid: &str, hash: &str) -> Result<Option<(SecretId, Entry)>, Refusal> {
     let Some(entry) = cx.get(&name_of(uid, hash)?)? else { return Ok(None) };
-    Ok(Some((record::decode(SHAPE, &entry)?, entry)))
+    Ok(Some((record::decode_any(SHAPES, &entry)?, entry)))
 }
 
 /// The hash of the secret-id with this accessor.
 pub fn find_hash(cx: &Cx, uid: &str, accessor: &str) -> Result<Option<String>, Refusal> {
     let Some(name) = name_of_accessor(uid, accessor) else { return Ok(None) };
-    cx.get(&name)?.map(|entry| record::decode(SHAPE, &entry)).transpose()
+    cx.get(&name)?.map(|entry| record::decode(crate::SHAPE, &entry)).transpose()
 }
 
 /// Stores a new one: refused by the store if there is one of the same hash.
@@ -86,7 +94,7 @@ pub fn made(uid: &str, hash: &str, secret_id: &SecretId) -> Result<Vec<Write>, R
     let accessor = name_of_accessor(uid, &secret_id.accessor).ok_or_else(|| Refusal::fault("no accessor"))?;
     let mut writes = vec![
         Write::put(name_of(uid, hash)?, record::encode(SHAPE, secret_id)?).if_unchanged(None),
-        Write::put(accessor, record::encode(SHAPE, &hash)?).if_unchanged(None),
+        Write::put(accessor, record::encode(crate::SHAPE, &hash)?).if_unchanged(None),
     ];
     if let Some((minute, name)) = due(uid, hash, secret_id)? {
         writes.push(Write::put(name, Vec::new()).due(minute));

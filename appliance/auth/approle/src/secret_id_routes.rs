@@ -117,6 +117,7 @@ fn make(cx: &Cx, call: &Call, text: String) -> Result<Outcome, Refusal> {
         metadata: call.get(&METADATA).map_or(Ok(JsonMap::new()), |text| metadata::parse(&text))?,
         cidr_list: within(call, &CIDR_LIST, &role.secret_id_bound_cidrs)?,
         token_bound_cidrs: within(call, &TOKEN_CIDRS, &role.token.bound_cidrs)?,
+        era: Some(cx.eras.number()),
     };
     let mut writes = Vec::new();
     let keys = Keys::load_or_make(cx, &mut writes)?;
@@ -211,7 +212,7 @@ fn found(cx: &Cx, uid: String, hash: String) -> Result<Option<Found>, Refusal> {
 
 impl Found {
     fn live(self, cx: &Cx) -> Option<Self> {
-        Some(self).filter(|found| found.record.is_live(cx.now))
+        Some(self).filter(|found| found.record.is_live(cx))
     }
 
     fn show(&self) -> Outcome {

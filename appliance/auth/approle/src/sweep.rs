@@ -25,7 +25,7 @@ fn expired(cx: &Cx) -> Result<Vec<Write>, Refusal> {
     for Due { minute, name } in cx.view.due(Minute::of(cx.now), None, SLICE).map_err(Refusal::fault)? {
         if let [uid, hash] = name.segments()
             && let Some((record, seen)) = secret_id::find(cx, uid, hash)?
-            && !record.is_live(cx.now)
+            && !record.is_live(cx)
         {
             writes.extend(secret_id::removed(uid, hash, &record, &seen)?);
         } else {

@@ -127,6 +127,63 @@ fn a_secret_id_of_a_clock_that_was_ahead_does_not_live_longer_for_it() {
 }
 
 #[test]
+fn c9_a_secret_id_of_an_era_that_never_was_does_not_come_to_life_when_its_time_comes() {
+    let mut mount = mount();
+    let id = role(&mount, "web", json!({}));
+    let (good, _) = secret(&mount, "web", json!({"ttl": "72h"}));
+    mount.wait(24 * 3600);
+    let (ahead, accessor) = secret(&mount, "web", json!({"ttl": "48h", "num_uses": 3}));
+    let (lasts, _) = secret(&mount, "web", json!({}));
+    assert_eq!(login(&mount, &id, &ahead).0, 200, "nobody knows yet that the clock is ahead");
+    mount.wait(-24 * 3600);
+    mount.accept_clock();
+    let (after, _) = secret(&mount, "web", json!({"ttl": "48h"}));
+    // As soon as the clock is right again, when the time comes at which it was made, and until it ends.
+    for hours in [0, 24, 20] {
+        mount.wait(hours * 3600);
+        assert_eq!(login(&mount, &id, &ahead), refused(), "{hours}");
+        mount.post("role/web/secret-id/lookup", json!({ "secret_id": ahead })).status(204);
+        for sid in [&good, &after, &lasts] {
+            assert_eq!(login(&mount, &id, sid).0, 200, "{hours}");
+        }
+    }
+    // The sweep removes it when it would have ended.
+    assert!(mount.list("role/web/secret-id").keys().contains(&accessor));
+    mount.wait(30 * 3600);
+    mount.post("tidy/secret-id", json!({})).status(202);
+    assert!(!mount.list("role/web/secret-id").keys().contains(&accessor));
+}
+
+/// Shape 1 had no era: as long as such a secret-id lives, what could be told of it then is told of it now.
+#[test]
+fn a_secret_id_of_an_older_version_is_read_and_written_in_the_new_shape() {
+    let mut mount = mount();
+    let id = role(&mount, "web", json!({"secret_id_ttl": "48h"}));
+    let uid = role::find_by_id(&mount.cx(), &keys::Keys::load(&mount.cx()).unwrap().unwrap(), &id);
+    let uid = uid.unwrap().unwrap().uid;
+    let older = |mount: &Mount| {
+        let (sid, accessor) = secret(mount, "web", json!({"num_uses": 5}));
+        let hash = secret_id::find_hash(&mount.cx(), &uid, &accessor).unwrap().unwrap();
+        let (record, _) = secret_id::find(&mount.cx(), &uid, &hash).unwrap().unwrap();
+        let mut record = serde_json::to_value(&record).unwrap();
+        record.as_object_mut().unwrap().remove("era").unwrap();
+        let name = secret_id::name_of(&uid, &hash).unwrap();
+        let value = strongroom_engine::record::encode(1, &record).unwrap();
+        mount.commit(&Outcome::done(vec![strongroom_engine::Write::put(name, value)])).unwrap();
+        (sid, hash)
+    };
+    let (sid, hash) = older(&mount);
+    assert_eq!(login(&mount, &id, &sid).0, 200);
+    let (used, seen) = secret_id::find(&mount.cx(), &uid, &hash).unwrap().unwrap();
+    assert_eq!((used.num_uses, used.era, seen.value.expose()[0]), (4, None, 2));
+    mount.wait(24 * 3600);
+    let (ahead, _) = older(&mount);
+    mount.wait(-24 * 3600);
+    mount.accept_clock();
+    assert_eq!((login(&mount, &id, &sid).0, login(&mount, &id, &ahead)), (200, refused()));
+}
+
+#[test]
 fn a_role_that_is_gone_takes_its_secret_ids_with_it() {
     let mount = mount();
     let id = role(&mount, "web", json!({"role_id": "fixed"}));
@@ -355,6 +412,7 @@ fn records_are_as_they_are_drawn() {
     wanted = json!({
         "accessor": accessor, "num_uses": 0, "ttl": 60, "created": stored.created, "updated": stored.created,
         "expires": stored.created.plus_secs(60), "metadata": {"k": "v"}, "cidr_list": [], "token_bound_cidrs": [],
+        "era": 0,
     });
     assert_eq!(serde_json::to_value(&stored).unwrap(), wanted);
     assert_eq!(hash.len(), 64);

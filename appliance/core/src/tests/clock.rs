@@ -122,6 +122,12 @@ async fn c9_what_a_wrong_clock_has_made_is_void_in_every_time_to_come() {
         }
         lookup(&rig, &good).await.unwrap();
         lookup(&rig, &root).await.unwrap();
+        // Engines are told as well: what they have given a time to live is void likewise.
+        let active = active(&rig);
+        let mounts = active.mounts.load();
+        let mount = mounts.at("cubbyhole/").unwrap();
+        let cx = crate::perform::cx(&active, mount, None, rig.store.snapshot().unwrap());
+        assert!(cx.eras.number() == 1 && cx.eras.is_void(cx.eras.began().unwrap().plus_secs(1), 0));
         // As soon as their time has come, and after a restart.
         rig.clock.advance(24 * 3600);
         rig.restart();

@@ -38,7 +38,7 @@ use serde_json::Value;
 use strongroom_barrier::{Arena, Barrier, Protection, View};
 use strongroom_store::{Batch, MemoryStore, Store, StoreError};
 use strongroom_types::id::{ClusterId, MountId, NamespaceId};
-use strongroom_types::time::ManualClock;
+use strongroom_types::time::{Eras, ManualClock};
 use strongroom_types::{Clock, Refusal, Reply, Secret, Timestamp};
 
 pub use answer::Answer;
@@ -55,6 +55,7 @@ pub struct Mount {
     caller: Option<Arc<Caller>>,
     remote: Option<IpAddr>,
     clock: ManualClock,
+    eras: Arc<Eras>,
     store: Arc<MemoryStore>,
     view: View,
     leases: leases::Leases,
@@ -89,6 +90,7 @@ impl Mount {
             caller: Some(caller("root")),
             remote: None,
             clock,
+            eras: Arc::default(),
             store,
             view,
             leases: Default::default(),
@@ -113,6 +115,11 @@ impl Mount {
     /// Lets `seconds` pass.
     pub fn wait(&self, seconds: i64) {
         self.clock.advance(seconds);
+    }
+
+    /// Accepts the clock as it is, after it was ahead: a new era begins.
+    pub fn accept_clock(&mut self) {
+        self.eras = Arc::new(self.eras.and(self.clock.now()));
     }
 
     /// GET.
@@ -210,6 +217,7 @@ impl Mount {
             caller: self.caller.clone(),
             remote: self.remote,
             now: self.clock.now(),
+            eras: self.eras.clone(),
             entropy: Arc::new(Seeded::new(seed)),
         }
     }
