@@ -105,6 +105,18 @@ impl View {
         keys.with_data_key(frame.term, |data_key| frame.open(data_key, &associated))
     }
 
+    /// Adds to `batch` that it happens only if the record `name` is still as it was when `seen` was read.
+    pub fn only_if_unchanged(
+        &self,
+        name: &Name,
+        seen: &Entry,
+        batch: &mut Batch,
+    ) -> Result<(), BarrierError> {
+        let key = store_key(&self.keys, None, name)?.ok_or(BarrierError::NoName)?;
+        batch.only_if(Space::Cluster, key, Expect::Revision(seen.revision));
+        Ok(())
+    }
+
     /// Encrypts `write` into `batch`.
     pub fn seal(&self, write: &Write, batch: &mut Batch) -> Result<(), BarrierError> {
         let keys = &self.keys;

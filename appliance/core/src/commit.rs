@@ -32,7 +32,8 @@ pub async fn commit(
     bill: &Bill,
     audited: &Audited,
 ) -> Result<Committed, Refusal> {
-    let Outcome { answer, mut writes, sealed, mut after, held: _held, settle: _, snapshot } = outcome;
+    let Outcome { answer, mut writes, sealed, asked_by, mut after, held: _held, settle: _, snapshot } =
+        outcome;
     after.extend(bill.pay(active, &snapshot, &mut writes)?);
     drop(snapshot);
     let frees = sealed.is_empty() && writes.iter().all(|(_, write)| write.frees);
@@ -43,6 +44,7 @@ pub async fn commit(
         for (view, write) in &writes {
             view.seal(write, &mut batch).map_err(fault::barrier)?;
         }
+        active.tokens.only_if_unchanged(&asked_by, &mut batch)?;
         if frees {
             batch.frees();
         }

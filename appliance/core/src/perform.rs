@@ -20,6 +20,7 @@ use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
 use crate::sys::loggers::Levels;
 use crate::sys::remount::Moved;
+use crate::tokens::Known;
 use crate::{logins, wrapping};
 
 /// How an endpoint of core's own tables runs.
@@ -143,6 +144,8 @@ pub struct Outcome {
     pub writes: Vec<(View, Write)>,
     /// See [`Work::sealed`].
     pub sealed: Batch,
+    /// The asker's token and its ancestors: if one of them has been revoked by the time of the commit, there is none.
+    pub asked_by: Vec<Arc<Known>>,
     /// See [`Work::after`].
     pub after: Vec<After>,
     /// See [`Work::held`].
@@ -235,24 +238,36 @@ pub async fn perform(
         false => request.stage.snapshot.clone(),
         true => active.snapshot()?,
     };
-    if is_later && let Err(refusal) = request.stage.check_again(active, request.head.operation, &snapshot) {
-        // As any refusal it costs a use.
-        return Ok(Outcome::refused(refusal, snapshot));
-    }
-    let work = run(active, request, turn, snapshot.clone()).await;
-    Ok(match work {
-        Err(refusal) => Outcome::refused(refusal, snapshot),
-        Ok(Work { reply, mut writes, sealed, after, withheld, held, settle }) => {
-            let answer = match withheld.map_or_else(|| finish(request, reply), Err) {
-                Ok(reply) => match wrapping::wrapped(active, request, reply, &mut writes) {
-                    Ok(reply) => Ok(reply),
-                    Err(refusal) => return Ok(Outcome::refused(refusal, snapshot)),
-                },
-                Err(refusal) => Err(refusal),
-            };
-            Outcome { answer, writes, sealed, after, held, settle, snapshot }
+    // As any refusal, one from here on costs a use.
+    let done = checked_again_and_run(active, request, turn, is_later, &snapshot).await;
+    Ok(done.unwrap_or_else(|refusal| Outcome::refused(refusal, snapshot)))
+}
+
+async fn checked_again_and_run(
+    active: &Arc<Active>,
+    request: &Request<Authorized>,
+    turn: &Turn<'_>,
+    is_later: bool,
+    snapshot: &Arc<dyn Snapshot>,
+) -> Result<Outcome, Refusal> {
+    let asker = match is_later {
+        false => request.stage.needed().cloned(),
+        true => request.stage.check_again(active, request.head.operation, snapshot)?,
+    };
+    let work = run(active, request, turn, snapshot.clone()).await?;
+    let Work { reply, mut writes, sealed, after, withheld, held, settle } = work;
+    let answer = match withheld.map_or_else(|| finish(request, reply), Err) {
+        Ok(reply) => Ok(wrapping::wrapped(active, request, reply, &mut writes)?),
+        Err(refusal) => Err(refusal),
+    };
+    let changes = !writes.is_empty() || !sealed.is_empty();
+    let asked_by = match asker.filter(|_| changes) {
+        Some(asker) => {
+            active.tokens.line(&active.tokens.view.at(snapshot.clone()), &asker.known, active.now())?
         }
-    })
+        None => Vec::new(),
+    };
+    Ok(Outcome { answer, writes, sealed, asked_by, after, held, settle, snapshot: snapshot.clone() })
 }
 
 impl Outcome {
@@ -267,6 +282,7 @@ impl Outcome {
             answer: Err(refusal),
             writes: Vec::new(),
             sealed: Batch::default(),
+            asked_by: Vec::new(),
             after: Vec::new(),
             held: None,
             settle: None,

@@ -41,12 +41,25 @@ pub struct Change {
     pub expect: Expect,
 }
 
+/// What must hold for a batch to happen, of a key that it does not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Where.
+    pub space: Space,
+    /// Which key.
+    pub key: Vec<u8>,
+    /// The precondition.
+    pub expect: Expect,
+}
+
 /// Changes that happen together or not at all. Two changes of one key: the later one counts, both
 /// preconditions are checked against the state before the batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Puts and deletes.
     pub changes: Vec<Change>,
+    /// Preconditions on other keys; without a change they commit nothing.
+    pub conditions: Vec<Condition>,
     /// Deltas to the sum of a space, as 256-bit little-endian integers, wrapping: commutative.
     pub accumulate: Vec<(Space, [u8; 32])>,
     /// Whether it may use the reserve of free space: see [`Batch::frees`].
@@ -62,6 +75,11 @@ impl Batch {
     /// Adds a delete.
     pub fn delete(&mut self, space: Space, key: Vec<u8>, expect: Expect) {
         self.changes.push(Change { space, key, value: None, expect });
+    }
+
+    /// Adds a precondition on a key that need not change.
+    pub fn only_if(&mut self, space: Space, key: Vec<u8>, expect: Expect) {
+        self.conditions.push(Condition { space, key, expect });
     }
 
     /// Adds `delta` to the sum of `space`.

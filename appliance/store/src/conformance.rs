@@ -14,7 +14,7 @@ const AT: Space = Space::Cluster;
 
 /// Every promise, each on a fresh, empty store.
 pub fn run(fresh: &dyn Fn() -> Arc<dyn Store>) {
-    let promises: [fn(&dyn Store); 18] = [
+    let promises: [fn(&dyn Store); 19] = [
         an_empty_store_is_empty,
         a_put_is_found_and_a_delete_takes_it_away,
         a_batch_happens_wholly_or_not_at_all,
@@ -23,6 +23,7 @@ pub fn run(fresh: &dyn Fn() -> Arc<dyn Store>) {
         every_accepted_batch_has_the_next_revision,
         the_later_change_of_a_key_counts,
         preconditions_are_of_the_state_before_the_batch,
+        a_condition_on_another_key_is_checked_and_changes_nothing,
         deleting_what_is_absent_is_no_error,
         spaces_are_apart,
         seek_is_in_order_and_keeps_its_bounds,
@@ -178,6 +179,28 @@ fn the_later_change_of_a_key_counts(store: &dyn Store) {
     assert_eq!(value(store, b"a").unwrap(), b"2");
     assert_eq!(value(store, b"b"), None);
     assert_eq!(value(store, b"c").unwrap(), b"3");
+}
+
+fn a_condition_on_another_key_is_checked_and_changes_nothing(store: &dyn Store) {
+    let seen = commit(store, put(b"other", b"1", Expect::Any));
+    let only_if = |space, expect| {
+        let mut batch = put(b"key", b"2", Expect::Any);
+        batch.only_if(space, b"other".to_vec(), expect);
+        batch
+    };
+    let on_other = |expect| only_if(AT, expect);
+    for wrong in [Expect::Absent, Expect::Revision(Revision(seen.0 + 1))] {
+        conflicts(store, on_other(wrong));
+    }
+    conflicts(store, only_if(Space::Node, Expect::Revision(seen)));
+    assert_eq!(value(store, b"key"), None);
+    commit(store, on_other(Expect::Revision(seen)));
+    // It still holds: who asks is not who changes.
+    commit(store, on_other(Expect::Revision(seen)));
+    commit(store, delete(b"other", Expect::Any));
+    conflicts(store, on_other(Expect::Revision(seen)));
+    commit(store, on_other(Expect::Absent));
+    assert_eq!(value(store, b"other"), None);
 }
 
 fn preconditions_are_of_the_state_before_the_batch(store: &dyn Store) {

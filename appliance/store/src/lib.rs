@@ -57,7 +57,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Batch, Change, Expect, Revision, Space};
+pub use batch::{Batch, Change, Condition, Expect, Revision, Space};
 pub use memory::MemoryStore;
 pub use redb::{OpenError, Options, RedbStore, Reserve};
 pub use state::MAX_BATCH;

@@ -57,11 +57,13 @@ pub(crate) fn holds<E>(
     batch: &Batch,
     mut seen: impl FnMut(Space, &[u8]) -> Result<Option<Revision>, E>,
 ) -> Result<bool, E> {
-    for change in &batch.changes {
-        let held = match change.expect {
+    let of_changes = batch.changes.iter().map(|change| (change.space, &change.key, change.expect));
+    let of_others = batch.conditions.iter().map(|other| (other.space, &other.key, other.expect));
+    for (space, key, expect) in of_changes.chain(of_others) {
+        let held = match expect {
             Expect::Any => true,
-            Expect::Absent => seen(change.space, &change.key)?.is_none(),
-            Expect::Revision(revision) => seen(change.space, &change.key)? == Some(revision),
+            Expect::Absent => seen(space, key)?.is_none(),
+            Expect::Revision(revision) => seen(space, key)? == Some(revision),
         };
         if !held {
             return Ok(false);
@@ -74,7 +76,8 @@ pub(crate) fn holds<E>(
 pub(crate) fn sized(batch: &Batch, limit: usize) -> Result<usize, StoreError> {
     let value = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
     let changes = batch.changes.iter().map(|change| change.key.len() + value(&change.value) + RECORD_COST);
-    let size = changes.sum::<usize>() + batch.accumulate.len() * RECORD_COST;
+    let conditions = batch.conditions.iter().map(|condition| condition.key.len() + RECORD_COST);
+    let size = changes.chain(conditions).sum::<usize>() + batch.accumulate.len() * RECORD_COST;
     if size > limit { Err(StoreError::TooLarge) } else { Ok(size) }
 }
 

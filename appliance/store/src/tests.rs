@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use crate::conformance::{self, wait};
 use crate::faulty::{FaultyStore, Plan};
 use crate::{
-    Batch, Change, Expect, MemoryStore, Options, RedbStore, Reserve, Revision, Space, Store, StoreError,
-    Stored,
+    Batch, Change, Condition, Expect, MemoryStore, Options, RedbStore, Reserve, Revision, Space, Store,
+    StoreError, Stored,
 };
 
 fn redb(path: &Path) -> Arc<RedbStore> {
@@ -49,7 +49,9 @@ struct Model {
 
 impl Model {
     fn commit(&mut self, batch: &Batch) -> Result<Revision, StoreError> {
-        for Change { space, key, expect, .. } in &batch.changes {
+        let of_changes = batch.changes.iter().map(|Change { space, key, expect, .. }| (space, key, expect));
+        let of_others = batch.conditions.iter().map(|Condition { space, key, expect }| (space, key, expect));
+        for (space, key, expect) in of_changes.chain(of_others) {
             let there = self.rows.get(&(*space, key.clone()));
             let holds = match expect {
                 Expect::Any => true,
@@ -117,8 +119,10 @@ fn batch() -> impl Strategy<Value = Batch> {
         delta[..8].copy_from_slice(&n.to_le_bytes());
         delta
     });
-    (prop::collection::vec(change(), 0..5), prop::collection::vec((space(), delta), 0..3))
-        .prop_map(|(changes, accumulate)| Batch { changes, accumulate, frees: false })
+    let condition = change().prop_map(|Change { space, key, expect, .. }| Condition { space, key, expect });
+    let conditions = prop::collection::vec(condition, 0..2);
+    (prop::collection::vec(change(), 0..5), conditions, prop::collection::vec((space(), delta), 0..3))
+        .prop_map(|(changes, conditions, accumulate)| Batch { changes, conditions, accumulate, frees: false })
 }
 
 proptest! {

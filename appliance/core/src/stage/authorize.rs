@@ -66,25 +66,28 @@ impl Authorized {
 
     /// Asks once more, of what `snapshot` shows: after a wait, or after something that the handler had read was changed.
     /// The token may have ended by now, its policies may say less, and what was an update may be a create, which not
-    /// everybody may.
+    /// everybody may. Returns who asks, as [`Authorized::needed`] does.
     pub fn check_again(
         &self,
         active: &Active,
         operation: Operation,
         snapshot: &Arc<dyn Snapshot>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Asker>, Refusal> {
         let operation = match operation {
             Operation::Create | Operation::Update if self.exists(active, snapshot)? => Operation::Update,
             Operation::Create | Operation::Update => Operation::Create,
             other => other,
         };
+        let needed = self.needed().map(|asker| asker.again(active, snapshot)).transpose()?;
+        self.check(active, needed.as_ref().or(self.asker.as_ref()), operation)?;
+        Ok(needed)
+    }
+
+    /// Who asks, if the request is theirs alone: with the end of their token it has no effect any more.
+    pub fn needed(&self) -> Option<&Asker> {
         // A wrapping token ends by its use: who comes second with it is told so by its handler.
         let needs_token = !self.target.unauthenticated() && !wrapping::opens(&self.target);
-        let asker = match self.asker.as_ref().filter(|_| needs_token) {
-            Some(asker) => Some(asker.again(active, snapshot)?),
-            None => self.asker.clone(),
-        };
-        self.check(active, asker.as_ref(), operation).map(drop)
+        self.asker.as_ref().filter(|_| needs_token)
     }
 
     /// The most names that the answer to a list may have.

@@ -128,3 +128,71 @@ async fn c17_whoever_waits_for_a_turn_is_asked_again_when_it_comes() {
     assert_eq!(waiting.await.unwrap().unwrap_err().0, Kind::Denied);
     assert_eq!(rig.get("sys/policies/acl/too-late", &rig.root).await.unwrap_err().0, Kind::NotFound);
 }
+
+/// Lets what is held come after what happens in `meanwhile`, as it may within one commit of the store.
+async fn overtaken(
+    store: &Arc<FaultyStore>,
+    rig: &Rig,
+    token: &str,
+    meanwhile: impl AsyncFnOnce(&Rig),
+) -> Answer {
+    store.plan(|plan| plan.hold = true);
+    let late = write(rig, "toy/late", token, json!({"x": 1}));
+    held(store, 1).await;
+    store.plan(|plan| plan.hold = false);
+    meanwhile(rig).await;
+    assert_eq!(store.sync().await, 1);
+    late.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c17_a_token_revoked_between_its_check_and_its_commit_has_no_effect() {
+    let store = FaultyStore::new(MemoryStore::new(), Plan::default());
+    let rig = Rig::over(store.clone()).await;
+    rig.mount().await;
+    let rule = r#"path "toy/*" { capabilities = ["create", "update"] }
+                  path "auth/token/create" { capabilities = ["update"] }"#;
+    let revoke = async |rig: &Rig, token: &str| {
+        rig.put("auth/token/revoke", &rig.root, json!({ "token": token })).await.unwrap();
+    };
+    let child = async |of: &str| -> String {
+        let made = rig.put("auth/token/create", of, json!({})).await.unwrap();
+        made["auth"]["client_token"].as_str().unwrap().to_owned()
+    };
+
+    // Itself, one with counted uses, and one whose parent's parent is revoked.
+    let token = rig.allowed(rule).await;
+    let counted = rig.token(json!({"policies": ["test"], "ttl": "1h", "num_uses": 9})).await;
+    let eldest = rig.token(json!({"policies": ["test"], "ttl": "1h"})).await;
+    let grandchild = child(&child(&eldest).await).await;
+    for (asks, ends) in [(&token, &token), (&counted, &counted), (&grandchild, &eldest)] {
+        let late = overtaken(&store, &rig, asks, async |rig| revoke(rig, ends).await).await;
+        assert_eq!(late.unwrap_err().0, Kind::Denied);
+        assert_eq!(rig.get("toy/late", &rig.root).await.unwrap_err().0, Kind::NotFound);
+    }
+
+    // Of a large family only the eldest has ended at first: a batch token, too, has no effect from then on.
+    for wish in [json!({}), json!({"type": "batch"})] {
+        let eldest = rig.token(json!({"policies": ["test"], "ttl": "1h"})).await;
+        let made = rig.put("auth/token/create", &eldest, wish).await.unwrap();
+        let asks = made["auth"]["client_token"].as_str().unwrap();
+        let late = overtaken(&store, &rig, asks, async |rig| {
+            let active = super::sweep::active(rig);
+            let reader = active.tokens.view.at(active.snapshot().unwrap());
+            let eldest = active.tokens.find(&reader, &eldest.into(), active.now()).unwrap().unwrap();
+            let ended = active.tokens.mark_ended(&eldest, false).unwrap();
+            let ended = ended.iter().map(|write| (&active.tokens.view, write));
+            assert!(crate::commit::beside(&active, ended).await.unwrap().is_done().unwrap());
+        });
+        assert_eq!(late.await.unwrap_err().0, Kind::Denied);
+        assert_eq!(rig.get("toy/late", &rig.root).await.unwrap_err().0, Kind::NotFound);
+    }
+
+    // What has only changed is looked at again, and does what it was to do.
+    let token = rig.token(json!({"policies": ["test"], "ttl": "1h"})).await;
+    let late = overtaken(&store, &rig, &token, async |rig| {
+        rig.put("auth/token/renew-self", &token, json!({})).await.unwrap();
+    });
+    late.await.unwrap();
+    assert_eq!(rig.get("toy/late", &rig.root).await.unwrap()["data"]["x"], 1);
+}
