@@ -77,6 +77,11 @@ impl View {
         Self { keys: barrier.lock_mounts().keys(barrier, namespace, mount) }
     }
 
+    /// Whose records these are.
+    pub fn mount(&self) -> MountId {
+        self.keys.mount
+    }
+
     /// This view at `snapshot`.
     pub fn at(&self, snapshot: Arc<dyn Snapshot>) -> Reader {
         Reader { keys: Arc::clone(&self.keys), snapshot }

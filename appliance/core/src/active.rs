@@ -9,9 +9,10 @@ use strongroom_engine::Entropy;
 use strongroom_seal::Devices;
 use strongroom_store::{Snapshot, Space, Store};
 use strongroom_types::id::{MountId, NamespaceId};
-use strongroom_types::{Refusal, Timestamp};
+use strongroom_types::{Operation, Refusal, Timestamp};
 use tokio::sync::{Mutex, Notify};
 
+use crate::census::Census;
 use crate::ceremony::Ceremonies;
 use crate::clock::Floored;
 use crate::compute::Compute;
@@ -76,6 +77,8 @@ pub struct Active {
     pub tokens: Tokens,
     /// What engines have given out for a time.
     pub leases: Leases,
+    /// How many tokens and leases there are.
+    pub census: Census,
     /// Turns of tokens with limited uses.
     pub use_locks: UseLocks,
     /// The audit log.
@@ -148,6 +151,7 @@ impl Active {
             rules: ArcSwap::from_pointee(ResponseRules::load(&reader)?),
             tokens,
             leases: Leases::new(view(LEASES)),
+            census: Census::default(),
             use_locks: UseLocks::default(),
             audit,
             outbox,
@@ -180,11 +184,22 @@ impl Active {
         what.took(now.saturating_sub(begun.nanos()), now);
     }
 
+    /// An operation of a mount that has begun then has ended.
+    pub fn measure_route(&self, mount: MountId, operation: Operation, begun: Timestamp) {
+        let now = self.clock.reading().nanos();
+        self.metrics.routes.took(mount, operation, now.saturating_sub(begun.nanos()), now);
+    }
+
     /// The same, of several things that took equally long, one after the other.
     pub fn measure_as(&self, whats: &[&Summary], begun: Timestamp) {
         let now = self.clock.reading().nanos();
         let each = now.saturating_sub(begun.nanos()) / i64::try_from(whats.len()).unwrap_or(1).max(1);
         whats.iter().for_each(|what| what.took(each, now));
+    }
+
+    /// The same, for each of `times` things that took equally long.
+    pub fn measure_each(&self, what: &Summary, times: usize, begun: Timestamp) {
+        self.measure_as(&vec![what; times], begun);
     }
 
     /// What is committed now.
@@ -200,6 +215,9 @@ impl Active {
                 After::Mount(id) => {
                     let (before, system) = (self.mounts.load_full(), self.system.at(self.snapshot()?));
                     let table = before.changed(id, &system, &self.barrier, self.kinds, &self.settings)?;
+                    if table.by_id(id).is_none() {
+                        self.metrics.routes.forget(id);
+                    }
                     self.mounts.store(Arc::new(table));
                 }
                 After::Moved(moved) => self.moves.remember(moved),
@@ -217,6 +235,7 @@ impl Active {
                 After::Slots(facts) => self.facts.store(Arc::new(facts)),
                 After::Ceremony(end) => self.ceremonies.end(end),
                 After::Unlocked(mount, alias) => self.lockouts.unlock(mount, &alias),
+                After::Born(birth) => self.metrics.births.add(birth),
                 After::Sweep => self.sweep.notify_one(),
                 After::Era(era) => {
                     self.clock.enter(era);

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::active::Active;
 use crate::lifecycle::State;
-use crate::{Core, leases, lockouts, log, sweep};
+use crate::{Core, census, leases, lockouts, log, sweep};
 
 /// Between two attempts to unseal by devices, at first; doubled up to [`SLOWEST`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -50,6 +50,7 @@ async fn work(core: &Arc<Core>, state: &State) {
         State::Active(active) => {
             tokio::join!(
                 forget(active),
+                census(active),
                 sweep::run(active),
                 leases::work::run(active),
                 lockouts::run(active)
@@ -70,6 +71,16 @@ async fn unseal(core: &Arc<Core>) {
         }
         sleep(pause).await;
         pause = (pause * 2).min(SLOWEST);
+    }
+}
+
+/// Counts once what is stored.
+async fn census(active: &Arc<Active>) {
+    // Whoever has just been unsealed has requests to answer first.
+    sleep(FIRST_PAUSE).await;
+    if let Err(cause) = census::count(active) {
+        let why = cause.cause.as_deref().unwrap_or(&cause.message);
+        log::warn(format_args!("tokens and leases are not counted until the next unseal: {why}"));
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use strongroom_audit::Audited;
 use strongroom_barrier::{View, Write};
-use strongroom_store::{Batch, StoreError};
+use strongroom_store::{Batch, Revision, StoreError};
 use strongroom_types::{Refusal, Reply};
 
 use crate::active::Active;
@@ -49,7 +49,7 @@ pub async fn commit(
             batch.frees();
         }
         match durable(active, batch, audited).await {
-            Ok(()) => {}
+            Ok(revision) => active.census.committed(revision, pairs(&writes)),
             Err(StoreOrRefusal::Store(StoreError::Conflict)) => return Ok(Committed::Conflict),
             Err(StoreOrRefusal::Store(cause)) => return Err(fault::store(cause)),
             Err(StoreOrRefusal::Refusal(refusal)) => return Err(refusal),
@@ -75,7 +75,7 @@ impl From<Refusal> for StoreOrRefusal {
 /// When space runs out, what only takes away is still committed: from the reserve, with its audit row, which is gone again
 /// after the log's sync. When that is used up too, deletes are committed without the row, after the log itself has been
 /// synced: either way no effect is without its line.
-async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(), StoreOrRefusal> {
+async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<Revision, StoreOrRefusal> {
     let spare = batch.only_deletes().then(|| batch.clone());
     let mut batch = batch;
     let time = active.clock.due()?;
@@ -89,14 +89,14 @@ async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(),
     let committed = active.store.commit(batch).await;
     active.measure(&active.metrics.commit, begun);
     match (committed, spare) {
-        (Ok(_), _) => {
+        (Ok(revision), _) => {
             if is_audited {
                 active.outbox.committed(audited);
             }
             if let Some(time) = &time {
                 time.stored();
             }
-            Ok(())
+            Ok(revision)
         }
         (Err(StoreError::NoSpace), Some(spare)) => {
             let synced = async {
@@ -105,7 +105,7 @@ async fn durable(active: &Active, batch: Batch, audited: &Audited) -> Result<(),
                 }
             };
             match tokio::time::timeout(PATIENCE, synced).await {
-                Ok(()) => active.store.commit(spare).await.map(drop).map_err(StoreOrRefusal::Store),
+                Ok(()) => active.store.commit(spare).await.map_err(StoreOrRefusal::Store),
                 Err(_) => Err(StoreOrRefusal::Store(StoreError::NoSpace)),
             }
         }
@@ -142,7 +142,8 @@ pub async fn beside<'a>(
     writes: impl Iterator<Item = (&'a View, &'a Write)>,
 ) -> Result<Settled, Refusal> {
     let (mut batch, mut frees) = (Batch::default(), true);
-    for (view, write) in writes {
+    let writes: Vec<_> = writes.collect();
+    for (view, write) in &writes {
         view.seal(write, &mut batch).map_err(fault::barrier)?;
         frees &= write.frees;
     }
@@ -153,7 +154,10 @@ pub async fn beside<'a>(
         batch.frees();
     }
     match active.store.commit(batch).await {
-        Ok(_) => Ok(Settled::Done),
+        Ok(revision) => {
+            active.census.committed(revision, writes.into_iter());
+            Ok(Settled::Done)
+        }
         Err(StoreError::Conflict) => Ok(Settled::Conflict),
         Err(StoreError::NoSpace | StoreError::TooLarge) => Ok(Settled::Full),
         Err(cause) => Err(fault::store(cause)),

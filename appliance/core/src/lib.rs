@@ -14,6 +14,7 @@
 //! | `ceremony` | what a threshold of custodians decides: new shares, a new root token |
 //! | `active` | everything that sealing takes away again: mounts, policies, tokens |
 //! | `metrics`, `host` | what was counted and measured; the machine and this process |
+//! | `census` | how many tokens and leases there are |
 //! | `quotas` | how often a client may ask |
 //! | `rules`, `log` | what answers look like beyond their content; the daemon's own log and its levels |
 //! | `revocation` | the end of tokens, and of what was theirs |
@@ -30,6 +31,7 @@ mod active;
 mod always;
 mod audit_trail;
 mod background;
+mod census;
 mod ceremony;
 mod clock;
 mod commit;

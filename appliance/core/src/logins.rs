@@ -15,8 +15,9 @@ use tokio::sync::OwnedMutexGuard;
 use crate::active::Active;
 use crate::entities;
 use crate::lockouts::{Rules, Verdict, rules};
+use crate::metrics::births::Birth;
 use crate::mounts::Mount;
-use crate::perform::{Scene, Work, cx};
+use crate::perform::{After, Scene, Work, cx};
 use crate::stage::Authorized;
 use crate::tokens::{LoginRef, TokenRecord, Wish, capped, least};
 
@@ -145,12 +146,15 @@ pub fn admitted(
         batch,
         login: Some(LoginRef { mount: mount.record.id, alias, entity }),
     };
+    let begun = active.clock.reading();
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), cx.now)?;
+    active.measure(&active.metrics.token_create, begun);
     let mut all: Vec<_> = writes.into_iter().map(|write| (mount.view.clone(), write)).collect();
     all.extend(minted.writes.into_iter().map(|write| (active.tokens.view.clone(), write)));
     all.extend(alias_write);
     let reply = Logical { auth: Some(minted.auth), warnings, ..Logical::default() };
-    Ok(Work { writes: all, ..Work::reply(Reply::Logical(Box::new(reply))) })
+    let born = After::Born(Birth::new(mount.engine.kind, ttl, batch));
+    Ok(Work { writes: all, ..Work::reply(Reply::Logical(Box::new(reply))) }.then([born]))
 }
 
 /// What the token may be now, and how long it may live at most: asked of its method before each renewal.

@@ -16,6 +16,7 @@ use crate::ceremony::End;
 use crate::clock::Era;
 use crate::leases::{self, Held, Settle};
 use crate::lifecycle::SealFacts;
+use crate::metrics::births::Birth;
 use crate::mounts::Mount;
 use crate::stage::{Authorized, Target};
 use crate::sys::loggers::Levels;
@@ -100,6 +101,8 @@ pub enum After {
     Ceremony(End),
     /// An alias of a mount is locked out no more.
     Unlocked(MountId, String),
+    /// A token has been made.
+    Born(Birth),
     /// There is something to sweep.
     Sweep,
     /// The clock has been accepted as it is.

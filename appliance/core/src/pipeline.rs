@@ -11,9 +11,10 @@
 use std::sync::Arc;
 
 use strongroom_engine::Handler;
+use strongroom_types::id::MountId;
 use strongroom_types::{Operation, Received, Refusal, Reply, Request};
 
-use crate::active::Active;
+use crate::active::{Active, SYSTEM, TOKENS};
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
 use crate::leases::settled;
@@ -37,6 +38,8 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
     let mut bill = Bill::default();
     let checked = check(&active, request, &mut trail, &mut bill).await;
     let asked = active.audit.now();
+    let routed = checked.as_ref().ok().and_then(routed);
+    let begun_route = active.clock.reading();
     let headers = bill.take_headers();
     let is_login = bill.is_login;
     let measured = active.clone();
@@ -59,11 +62,25 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
     })
     .await;
     let metrics = &measured.metrics;
+    if let Some((mount, operation)) = routed {
+        measured.measure_route(mount, operation, begun_route);
+    }
     measured.measure(if is_login { &metrics.handle_login } else { &metrics.handle_request }, begun);
     match answer {
         Ok(reply) => Ok(reply.with_headers(headers)),
         Err(refusal) => Err(refusal.with_headers(headers)),
     }
+}
+
+/// Who answers, and what is asked: for the metrics.
+fn routed(request: &Request<Authorized>) -> Option<(MountId, Operation)> {
+    let mount = match &request.stage.target {
+        Target::Engine { mount, .. } => mount.record.id,
+        Target::System { .. } if request.head.path.as_str().starts_with("auth/token") => TOKENS,
+        Target::System { .. } => SYSTEM,
+        Target::Help { .. } | Target::Nowhere(_) => return None,
+    };
+    Some((mount, request.head.operation))
 }
 
 /// Whether a request is performed before its first line is written: it is refused, or its handler is a function of what

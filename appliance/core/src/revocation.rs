@@ -41,7 +41,9 @@ pub struct Slice {
 impl Active {
     /// Ends `known`, its descendants, and all that was in their cubbyholes.
     pub fn revoke(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
+        let begun = self.clock.reading();
         let slice = aside(|| self.end_slice(snapshot, &known.key, false))?;
+        self.measure(&self.metrics.token_revoke, begun);
         if slice.whole {
             return Ok(Work::done(slice.writes).then([After::Leases]));
         }
@@ -51,7 +53,9 @@ impl Active {
 
     /// Ends `known` and empties its cubbyhole; its children become orphans.
     pub fn revoke_alone(&self, snapshot: &Arc<dyn Snapshot>, known: &Known) -> Result<Work, Refusal> {
+        let begun = self.clock.reading();
         let slice = aside(|| self.end_slice(snapshot, &known.key, true))?;
+        self.measure(&self.metrics.token_revoke, begun);
         if slice.whole {
             return Ok(Work::done(slice.writes).then([After::Leases]));
         }

@@ -6,6 +6,7 @@
 //! bytes, and its record, by which its engine can still take back what it has leased. Its own records are there until the
 //! last lease has ended.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,6 +138,7 @@ async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
             beside(active, pairs(end)).await?.is_done()?;
         }
     }
+    active.metrics.expired.add_all(removed);
     if removed > 0 {
         log::info(format_args!("{removed} tokens had ended and are removed"));
         active.leases.wake.notify_one();
@@ -160,7 +162,8 @@ fn next_expired(active: &Active) -> Result<Expired, Refusal> {
     let reader = active.tokens.view.at(snapshot.clone());
     let due = reader.due(Minute::of(now), None, SLICE).map_err(barrier)?;
     let mut swept = if due.len() < SLICE { Swept::All } else { Swept::Some };
-    let (mut ends, mut removed, mut writes) = (Vec::new(), 0, 0);
+    // Who ends with a parent, and by himself, is one.
+    let (mut ends, mut removed, mut writes) = (Vec::new(), HashSet::new(), 0);
     for Due { minute, name } in due {
         let Some(key) = name.segments().first() else { continue };
         let mut end = Vec::new();
@@ -173,7 +176,7 @@ fn next_expired(active: &Active) -> Result<Expired, Refusal> {
         match slice {
             Ok(Some(slice)) => {
                 (end, whole) = (slice.writes, slice.whole);
-                removed += slice.tokens.len();
+                removed.extend(slice.tokens);
             }
             Ok(None) => {}
             // A damaged record must not keep the others; as a token it is refused anyway.
@@ -194,6 +197,7 @@ fn next_expired(active: &Active) -> Result<Expired, Refusal> {
         }
     }
     // What could only be left alone is not looked at again without a pause.
+    let removed = removed.len();
     Ok(Expired { swept: if ends.is_empty() { Swept::All } else { swept }, ends, removed })
 }
 

@@ -33,6 +33,7 @@ pub async fn issued(
     wish: LeaseWish,
     mut work: Work,
 ) -> Result<Work, Refusal> {
+    let begun = active.clock.reading();
     let kind = mount.engine.secret(wish.kind);
     let kind = kind.ok_or_else(|| damaged(format_args!("the engine declares no secret {:?}", wish.kind)))?;
     let held = Held(active.tokens.family.clone().read_owned().await);
@@ -78,6 +79,7 @@ pub async fn issued(
         ));
     }
     work.held = Some(held);
+    active.measure(&active.metrics.lease_register, begun);
     Ok(work)
 }
 

@@ -54,6 +54,7 @@ use crate::active::Active;
 use crate::fault::{barrier, damaged};
 
 pub use issue::{Held, issued};
+pub use record::{IRREVOCABLE, LEASE};
 pub use work::{Settle, settled};
 
 /// The leases of a namespace.

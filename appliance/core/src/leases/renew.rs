@@ -32,7 +32,10 @@ pub fn renew<'a>(scene: &'a Scene<'a>) -> BoxFuture<'a, Result<Work, Refusal>> {
             return Err(Refusal::bad_request("'increment' cannot be negative"));
         }
         let cx = cx(active, &mount, None, scene.snapshot.clone());
-        let renewal = handler.run(&cx, &found.leased(increment)).await?;
+        let begun = active.clock.reading();
+        let renewal = handler.run(&cx, &found.leased(increment)).await;
+        active.measure(&active.metrics.lease_renew, begun);
+        let renewal = renewal?;
         let lived = scene.now.secs().saturating_sub(found.record.issued.secs());
         let terms = Terms { wished: increment, ttl: renewal.ttl, max_ttl: renewal.max_ttl, lived };
         let (duration, warnings) = granted(&mount.info, terms, found.record.latest, scene.now)

@@ -111,11 +111,15 @@ pub async fn revoke(active: &Arc<Active>, ids: Vec<LeaseId>, wanted: &dyn Wanted
     let mut queue = VecDeque::from(ids);
     let mut waiting = Vec::new();
     while !queue.is_empty() {
+        let begun = active.clock.reading();
         let round = aside(|| plan(active, &mut queue, wanted))?;
         waiting.extend(round.waiting);
         tally.later += round.later;
         match beside(active, round.steps.iter().flat_map(|step| step.writes(active))).await? {
-            Settled::Done => round.steps.into_iter().for_each(|step| tally.add(step.tally)),
+            Settled::Done => {
+                active.measure_each(&active.metrics.lease_revoke, round.steps.len(), begun);
+                round.steps.into_iter().for_each(|step| tally.add(step.tally));
+            }
             // One of them was used or renewed at this very moment, or is to be marked as failed, which a full disk does
             // not take: it must not keep the others.
             Settled::Conflict | Settled::Full => {
@@ -285,6 +289,7 @@ async fn wait_for(
 }
 
 async fn waited(active: Arc<Active>, found: Found, mount: Arc<Mount>, force: bool) -> Result<Tally, Refusal> {
+    let begun = active.clock.reading();
     let kind = mount.engine.secret(&found.record.kind);
     let said = match kind {
         None => Err(gone()),
@@ -295,7 +300,9 @@ async fn waited(active: Arc<Active>, found: Found, mount: Arc<Mount>, force: boo
         }
     };
     let step = Step::new(&found, said.map(|writes| (writes, Some(mount))), force, active.clock.reading())?;
-    match beside(&active, step.writes(&active)).await? {
+    let settled = beside(&active, step.writes(&active)).await?;
+    active.measure(&active.metrics.lease_revoke, begun);
+    match settled {
         Settled::Done => Ok(step.tally),
         // What was given is taken back, and will be once more: what is gone already is no error.
         Settled::Conflict => Ok(Tally::untouched(step.id, CHANGED.to_owned())),

@@ -100,6 +100,7 @@ pub async fn look(active: &Arc<Active>) -> Result<Swept, Refusal> {
     if tally.done > 0 {
         log::info(format_args!("{} leases had ended and are taken back", tally.done));
     }
+    active.metrics.expired_error.add_all(tally.failed);
     if tally.failed > 0 {
         log::warn(format_args!(
             "{} leases could not be taken back and are tried again: look them up for what their engines said",
@@ -133,6 +134,7 @@ async fn due(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal> 
     beside(active, stale.iter().map(|write| (&active.leases.view, write))).await?;
     let round = revoke::revoke(active, ids, &|lease: &LeaseRecord| now_if(lease.is_due(now))).await?;
     // What could only fail may still be due, as on a full disk: it is not tried again without a pause.
+    active.metrics.expired.add_all(round.done);
     let goes_on = round.done > 0 || !stale.is_empty();
     tally.add(round);
     Ok(if goes_on { swept } else { Swept::All })

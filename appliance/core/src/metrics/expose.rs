@@ -5,127 +5,32 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use strongroom_types::Timestamp;
 
-use super::{Metrics, QUANTILES, Recent, Told};
-use crate::host::Process;
-
-/// What is not recorded but looked at.
-#[derive(Default)]
-pub struct Facts {
-    /// The cluster's name, if it is known: it is while nothing is sealed.
-    pub cluster: Option<String>,
-    /// Mounted engines and auth methods; `None` while sealed.
-    pub mounts: Option<(usize, usize)>,
-    /// As clients see it.
-    pub version: String,
-    /// This process.
-    pub process: Process,
-    /// Tasks of the runtime.
-    pub tasks: usize,
-}
-
-enum Kind {
-    Gauge(f64),
-    Counter(u64),
-    Summary(Box<Told>),
-}
-
-struct Metric {
-    /// With dots.
-    name: &'static str,
-    help: &'static str,
-    labels: Vec<(&'static str, String)>,
-    kind: Kind,
-}
-
-#[allow(clippy::cast_precision_loss)] // what is counted here is small
-fn all(metrics: &Metrics, facts: &Facts, now: Timestamp) -> Vec<Metric> {
-    let now = now.nanos();
-    let cluster = || facts.cluster.iter().map(|name| ("cluster", name.clone())).collect::<Vec<_>>();
-    let gauge = |name, help, labels, value| Metric { name, help, labels, kind: Kind::Gauge(value) };
-    let counter = |name, help, value| Metric { name, help, labels: Vec::new(), kind: Kind::Counter(value) };
-    let summary = |name, help, of: &super::Summary| {
-        let kind = Kind::Summary(Box::new(of.tell(now)));
-        Metric { name, help, labels: Vec::new(), kind }
-    };
-    let unsealed = f64::from(u8::from(facts.cluster.is_some()));
-    let process = &facts.process;
-    let mut all = vec![
-        gauge("vault.core.unsealed", "1 while unsealed.", cluster(), unsealed),
-        gauge("vault.core.active", "1 on the node that answers.", cluster(), unsealed),
-        gauge(
-            "vault.core.in_flight_requests",
-            "Requests under way.",
-            Vec::new(),
-            metrics.in_flight.count() as f64,
-        ),
-        gauge(
-            "vault.runtime.alloc_bytes",
-            "Memory in use, resident.",
-            Vec::new(),
-            process.resident_bytes as f64,
-        ),
-        gauge(
-            "vault.runtime.sys_bytes",
-            "Memory asked of the system.",
-            Vec::new(),
-            process.virtual_bytes as f64,
-        ),
-        gauge("vault.runtime.num_goroutines", "Tasks of the runtime.", Vec::new(), facts.tasks as f64),
-    ];
-    if let Some((logical, auth)) = facts.mounts {
-        for (kind, count) in [("logical", logical), ("auth", auth)] {
-            let mut labels = cluster();
-            labels.extend([("type", kind.to_owned()), ("local", "false".to_owned())]);
-            all.push(gauge("vault.core.mount_table.num_entries", "Mounts.", labels, count as f64));
-        }
-    }
-    all.extend([
-        summary("vault.core.handle_request", "Requests that are no logins, ms.", &metrics.handle_request),
-        summary("vault.core.handle_login_request", "Logins, ms.", &metrics.handle_login),
-        summary("vault.core.fetch_acl_and_token", "Finding token and policies, ms.", &metrics.fetch_acl),
-        summary("vault.core.check_token", "Asking the access list, ms.", &metrics.check_token),
-        summary("vault.barrier.put", "Making a batch durable, ms.", &metrics.commit),
-        summary("vault.audit.log_request", "Audit lines before an effect, ms.", &metrics.audit_request),
-        summary("vault.audit.log_response", "Audit lines before an answer, ms.", &metrics.audit_response),
-        counter(
-            "vault.audit.log_request_failure",
-            "Lines that no sink took.",
-            metrics.audit_request_failure.get(),
-        ),
-        counter(
-            "vault.audit.log_response_failure",
-            "Lines that no sink took.",
-            metrics.audit_response_failure.get(),
-        ),
-        counter(
-            "vault.quota.rate_limit.violation",
-            "Requests that a quota has refused.",
-            metrics.quota_violation.get(),
-        ),
-    ]);
-    all
-}
+use super::catalogue::{Facts, Kind, all, plain};
+use super::{Metrics, QUANTILES, Recent, Timed};
 
 /// In Prometheus's text format.
 #[allow(clippy::cast_precision_loss)]
 pub fn prometheus(metrics: &Metrics, facts: &Facts, now: Timestamp) -> String {
     let mut out = String::with_capacity(8192);
-    let mut last = "";
+    let mut last = String::new();
     for metric in all(metrics, facts, now) {
-        let name = metric.name.replace('.', "_");
-        if last != metric.name {
+        let name = plain(&metric.name);
+        if last != name {
             let kind = match metric.kind {
                 Kind::Gauge(_) => "gauge",
                 Kind::Counter(_) => "counter",
-                Kind::Summary(_) => "summary",
+                Kind::Summary(_) | Kind::Timing(_) => "summary",
             };
             let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", metric.help);
-            last = metric.name;
+            last.clone_from(&name);
         }
         let labels = labels(&metric.labels);
         let _ = match metric.kind {
             Kind::Gauge(value) => writeln!(out, "{name}{labels} {value}"),
             Kind::Counter(value) => writeln!(out, "{name}{labels} {value}"),
+            Kind::Timing(Timed { count, sum, .. }) => {
+                writeln!(out, "{name}_sum{labels} {sum}\n{name}_count{labels} {count}")
+            }
             Kind::Summary(told) => {
                 for (quantile, value) in QUANTILES.into_iter().zip(told.recent.quantiles) {
                     // Of nothing there is no quantile.
@@ -165,6 +70,7 @@ fn labels(labels: &[(&'static str, String)]) -> String {
 }
 
 /// As Vault's clients know it: what is summed up is of the last one to two minutes.
+#[allow(clippy::cast_precision_loss)] // what is counted here is small
 pub fn json(metrics: &Metrics, facts: &Facts, now: Timestamp) -> Value {
     const MINUTE: i64 = 60;
     let seconds = f64::from(u8::try_from(MINUTE + now.secs().rem_euclid(MINUTE)).unwrap_or(u8::MAX));
@@ -178,6 +84,16 @@ pub fn json(metrics: &Metrics, facts: &Facts, now: Timestamp) -> Value {
             }
             Kind::Counter(count) => counters.push(json!({
                 "Name": metric.name, "Count": count, "Sum": count, "Labels": labels,
+            })),
+            Kind::Timing(timed) => samples.push(json!({
+                "Name": metric.name,
+                "Count": timed.recent,
+                "Rate": timed.recent_sum / seconds,
+                "Sum": timed.recent_sum,
+                "Min": timed.min,
+                "Max": timed.max,
+                "Mean": timed.recent_sum / (timed.recent.max(1) as f64),
+                "Labels": labels,
             })),
             Kind::Summary(told) => {
                 let Recent { count, sum, min, max, stddev, .. } = told.recent;

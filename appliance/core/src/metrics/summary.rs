@@ -11,7 +11,8 @@ const STRIPES: usize = 8;
 /// Below 2^9 ns is the first bucket, above 2^36 ns, 69 s, the last.
 const LOWEST: u32 = 9;
 const BUCKETS: usize = 27 * 8 + 1;
-const MINUTE: i64 = 60 * 1_000_000_000;
+/// Of a window.
+pub(super) const MINUTE: i64 = 60 * 1_000_000_000;
 
 /// A number that only grows.
 #[derive(Default)]
@@ -27,8 +28,13 @@ struct Padded(AtomicU64);
 impl Counter {
     /// One more.
     pub fn add(&self) {
+        self.add_all(1);
+    }
+
+    /// So many more.
+    pub fn add_all(&self, more: usize) {
         if let Some(Padded(own)) = self.stripes.get(stripe()) {
-            own.fetch_add(1, Relaxed);
+            own.fetch_add(u64::try_from(more).unwrap_or_default(), Relaxed);
         }
     }
 

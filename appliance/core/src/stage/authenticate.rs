@@ -46,7 +46,10 @@ pub fn authenticate(active: &Active, request: Request<Routed>) -> Result<Request
         None if unauthenticated => None,
         None => return Err(Refusal::denied()),
         Some(token) => {
-            let known = active.tokens.find(&active.tokens.view.at(snapshot.clone()), token, active.now())?;
+            let begun = active.clock.reading();
+            let known = active.tokens.find(&active.tokens.view.at(snapshot.clone()), token, active.now());
+            active.measure(&active.metrics.token_lookup, begun);
+            let known = known?;
             let remote = request.head.remote.map(|(address, _)| address);
             match known.filter(|known| known.record.may_come_from(remote)) {
                 Some(known) => Some(Asker::new(active, known)),

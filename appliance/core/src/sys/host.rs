@@ -4,13 +4,15 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use strongroom_engine::{Endpoint, Field, FieldSpec, Route};
+use strongroom_types::id::MountId;
 use strongroom_types::request::Head;
 use strongroom_types::{JsonMap, Refusal, Reply};
 
 use super::mounts::look;
-use crate::active::Active;
+use crate::active::{Active, SYSTEM, TOKENS};
 use crate::host::{self, Process};
-use crate::metrics::expose::{self, Facts};
+use crate::metrics::catalogue::Facts;
+use crate::metrics::expose;
 use crate::perform::{Run, Scene, Work};
 
 const FORMAT: Field<String> = Field::new("format", "prometheus; anything else is JSON.");
@@ -91,14 +93,21 @@ fn accepts_text(head: &Head) -> bool {
     })
 }
 
+/// What core answers itself.
+const OWN: [(MountId, &str); 2] = [(SYSTEM, "sys/"), (TOKENS, "auth/token/")];
+
 /// The metrics of an unsealed server.
 pub fn shown(active: &Active, as_text: bool) -> Reply {
     let mounts = active.mounts.load();
     let all = mounts.all();
     let auth = all.iter().filter(|mount| mount.is_auth()).count();
+    let names = all.iter().map(|mount| (mount.record.id, mount.record.path.clone()));
+    let own = OWN.map(|(id, path)| (id, path.to_owned()));
     let facts = Facts {
         cluster: Some(active.cluster.name.clone()),
         mounts: Some((all.len() - auth, auth)),
+        names: Some(names.chain(own).collect()),
+        census: active.census.count(),
         version: active.settings.version.clone(),
         process: Process::now(),
         tasks: tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks()),

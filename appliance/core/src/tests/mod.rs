@@ -9,6 +9,7 @@ mod lifecycle;
 mod lifetimes;
 mod lockouts;
 mod logins;
+mod metrics;
 mod mounts;
 mod node;
 mod password_policies;

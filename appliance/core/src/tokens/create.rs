@@ -11,7 +11,8 @@ use super::role::{self, RoleRecord, fits};
 use super::role_routes::ROLE;
 use super::routes::{asker, auth_reply, has_sudo, in_view, own, reader, seconds};
 use super::{Known, ROOT, Wish, name};
-use crate::perform::{Scene, Work};
+use crate::metrics::births::Birth;
+use crate::perform::{After, Scene, Work};
 
 const ID: Field<String> = Field::new("id", "The token itself, instead of a random one; needs sudo.");
 pub(super) const POLICIES: Field<Vec<String>> =
@@ -135,9 +136,12 @@ fn make(scene: &Scene<'_>, way: Way) -> Result<Work, Refusal> {
         login: None,
     };
     let active = scene.active;
+    let begun = active.clock.reading();
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), scene.now)?;
+    active.measure(&active.metrics.token_create, begun);
+    let born = After::Born(Birth::new("token", times.ttl, batch));
     let writes = in_view(scene, minted.writes);
-    Ok(Work { writes, ..Work::reply(auth_reply(minted.auth, warnings)) })
+    Ok(Work { writes, ..Work::reply(auth_reply(minted.auth, warnings)) }.then([born]))
 }
 
 fn is_batch(scene: &Scene<'_>, role: Option<&RoleRecord>) -> Result<bool, Refusal> {

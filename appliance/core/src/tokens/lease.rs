@@ -19,7 +19,8 @@ const MARK: char = 'h';
 
 /// Where the token with this key stands in the index by path, if it does.
 pub(super) fn name_of(key: &str, record: &TokenRecord) -> Result<Option<Name>, Refusal> {
-    if record.batch || record.expires.is_none() || record.policies == [RESPONSE_WRAPPING] {
+    // By what it was made to be: a root token that is revoked expires too, and had none.
+    if record.batch || record.creation_ttl == 0 || record.policies == [RESPONSE_WRAPPING] {
         return Ok(None);
     }
     let name = Name::below(LEASE, &record.path).and_then(|name| name.child(format!("{MARK}{key}")));

@@ -31,6 +31,13 @@ pub(super) fn renew_accessor(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 fn prolong(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refusal> {
+    let begun = scene.active.clock.reading();
+    let work = prolonged(scene, known, token);
+    scene.active.measure(&scene.active.metrics.token_renew, begun);
+    work
+}
+
+fn prolonged(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Refusal> {
     if known.record.batch {
         return Err(Refusal::bad_request("batch tokens cannot be renewed"));
     }
