@@ -11,7 +11,8 @@ use strongroom_types::{Refusal, Secret};
 use super::slots::{self, Untrusted, trusted};
 use super::{SealFacts, StartError, State, seal_fault, stored_table};
 use crate::active::Active;
-use crate::{Core, Parts, fault, log};
+use crate::log::{self, Seldom};
+use crate::{Core, Parts, fault};
 
 /// Waiting for a keyslot to open.
 pub struct Sealed {
@@ -25,6 +26,8 @@ pub struct Sealed {
     asking: tokio::sync::Mutex<()>,
     /// What the status shows, so that it never waits for a device.
     seen: Mutex<SealedStatus>,
+    /// Wrong shares: anybody may send them, and they do not fill the log.
+    pub refused: Seldom,
 }
 
 /// How far unsealing is.
@@ -50,8 +53,8 @@ impl Sealed {
     /// Sealed for good: until somebody mends the store and starts again.
     pub(super) fn broken(trouble: String) -> Self {
         let seen = SealedStatus { troubles: vec![trouble], ..SealedStatus::default() };
-        let (attempt, asking) = Default::default();
-        Self { facts: None, by_itself: false, attempt, asking, seen: Mutex::new(seen) }
+        let (attempt, asking, refused) = Default::default();
+        Self { facts: None, by_itself: false, attempt, asking, seen: Mutex::new(seen), refused }
     }
 
     fn new(parts: &Parts, snapshot: &dyn Snapshot, by_itself: bool) -> Result<Self, StartError> {
@@ -77,6 +80,7 @@ impl Sealed {
             attempt: tokio::sync::Mutex::new(Some(attempt)),
             asking: tokio::sync::Mutex::default(),
             seen: Mutex::new(seen),
+            refused: Seldom::default(),
         })
     }
 
@@ -123,7 +127,8 @@ impl Core {
                 Err(cause) => {
                     // Nonsense is not worth a line: anybody may send it.
                     if let ShareError::Wrong { .. } = cause {
-                        log::SEAL.warn(format_args!("a share was refused: {cause}"));
+                        let text = format_args!("a share was refused: {cause}");
+                        sealed.refused.warn(&log::SEAL, self.parts.clock.now(), text);
                     }
                     return Err(refused(cause));
                 }

@@ -12,6 +12,7 @@ use strongroom_types::Operation;
 use strongroom_types::error::Kind;
 use tokio::sync::watch;
 
+use crate::lifecycle::State;
 use crate::testing::{Rig, Wish, ask, hsm, request, tpm};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,6 +141,18 @@ async fn c25_a_wrong_share_is_refused_at_once_and_named() {
     let wrong = data_encoding::HEXLOWER.encode(&bytes);
     let (kind, text) = rig.put("sys/unseal", "", json!({ "key": wrong })).await.unwrap_err();
     assert!(kind == Kind::BadRequest && text.contains("key 2 is wrong"), "{text}");
+    // However often: the log has one line of it a second.
+    let spared = || match &*rig.core.state() {
+        State::Sealed(sealed) => sealed.refused.spared(),
+        _ => panic!("not sealed"),
+    };
+    for spares in 1..=3 {
+        rig.put("sys/unseal", "", json!({ "key": wrong })).await.unwrap_err();
+        assert_eq!(spared(), spares);
+    }
+    rig.clock.advance(1);
+    rig.put("sys/unseal", "", json!({ "key": wrong })).await.unwrap_err();
+    assert_eq!(spared(), 0, "a line, which says how many there were");
     let mut other = Rig::bare(MemoryStore::new(), Wish::People);
     other.init(json!({"secret_shares": 3, "secret_threshold": 2})).await.unwrap();
     let (kind, text) = rig.put("sys/unseal", "", json!({ "key": other.keys[0] })).await.unwrap_err();
