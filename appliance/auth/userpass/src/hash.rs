@@ -3,6 +3,8 @@
 //! Argon2id with 19 MiB, two passes and one lane: what OWASP asks for as a minimum, some 15 ms. A hash says with which
 //! numbers it was made, so that they can be raised.
 
+use std::hint::black_box;
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
 use strongroom_engine::{Entropy, Refusal};
@@ -15,7 +17,7 @@ const LANES: u32 = 1;
 const MAX_COST: u32 = 14;
 
 /// What is stored of a password.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Hash {
     /// Ours.
@@ -52,11 +54,6 @@ impl Hash {
         Ok(Self::Bcrypt(text.to_owned()))
     }
 
-    /// What nobody's password is compared with: it fits none.
-    pub fn of_nobody() -> Self {
-        Self::Argon2id { memory: MEMORY_KIB, passes: PASSES, salt: [0; 16], hash: [0; 32] }
-    }
-
     /// Whether it is of this password. In constant time, for hashes of one kind.
     pub fn verify(&self, password: &Secret) -> Result<bool, Refusal> {
         match self {
@@ -64,19 +61,51 @@ impl Hash {
                 let found = argon2id(*memory, *passes, salt, password)?;
                 Ok(Secret::copy_of(&found) == Secret::copy_of(hash))
             }
-            Self::Bcrypt(hash) => Ok(bcrypt::verify(password.expose(), hash).unwrap_or(false)),
+            Self::Bcrypt(hash) => {
+                #[cfg(test)]
+                work::bcrypted(self.bcrypt_cost());
+                Ok(bcrypt::verify(password.expose(), hash).unwrap_or(false))
+            }
         }
     }
 
-    /// Whether it is to be replaced by one of ours.
-    pub fn is_foreign(&self) -> bool {
-        matches!(self, Self::Bcrypt(_))
+    /// Does what a refused login still has to do, so that all of a mount cost the same: once Argon2id, and bcrypt of the
+    /// highest cost that a hash of the mount has. `verified` is the hash that the password did not fit; there is none
+    /// where there is no such user.
+    pub fn fill_up(
+        verified: Option<&Self>,
+        highest_cost: Option<u32>,
+        password: &Secret,
+    ) -> Result<(), Refusal> {
+        if !matches!(verified, Some(Self::Argon2id { .. })) {
+            black_box(argon2id(MEMORY_KIB, PASSES, &[0; 16], password)?);
+        }
+        let Some(highest) = highest_cost else { return Ok(()) };
+        match verified.and_then(Self::bcrypt_cost) {
+            None => bcrypt_of_cost(highest, password),
+            // Each cost is twice the one before: all of them together make up the difference.
+            Some(cost) => (cost..highest).for_each(|cost| bcrypt_of_cost(cost, password)),
+        }
+        Ok(())
     }
+
+    /// What a hash from elsewhere costs, which is to be replaced by one of ours: 2 to this power rounds. `None` for ours.
+    pub fn bcrypt_cost(&self) -> Option<u32> {
+        let Self::Bcrypt(hash) = self else { return None };
+        hash.parse::<bcrypt::HashParts>().ok().map(|hash| hash.get_cost())
+    }
+}
+
+/// The work alone.
+fn bcrypt_of_cost(cost: u32, password: &Secret) {
+    #[cfg(test)]
+    work::bcrypted(Some(cost));
+    let _ = black_box(bcrypt::hash_with_salt(password.expose(), cost, [0; 16]));
 }
 
 fn argon2id(memory: u32, passes: u32, salt: &[u8; 16], password: &Secret) -> Result<[u8; 32], Refusal> {
     #[cfg(test)]
-    COMPUTED.with(|count| count.set(count.get() + 1));
+    work::argon2id();
     let mut hash = [0; 32];
     let params = Params::new(memory, passes, LANES, Some(hash.len())).map_err(Refusal::fault)?;
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -85,8 +114,32 @@ fn argon2id(memory: u32, passes: u32, salt: &[u8; 16], password: &Secret) -> Res
     Ok(hash)
 }
 
+/// What this thread has computed: it is counted, never timed.
 #[cfg(test)]
-thread_local! {
-    /// How many hashes this thread has computed.
-    pub static COMPUTED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+pub mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static DONE: Cell<Work> = const { Cell::new(Work { argon2id: 0, bcrypt_rounds: 0 }) };
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Work {
+        pub argon2id: u64,
+        pub bcrypt_rounds: u64,
+    }
+
+    /// Takes what was done since it was taken last.
+    pub fn take() -> Work {
+        DONE.replace(Work { argon2id: 0, bcrypt_rounds: 0 })
+    }
+
+    pub fn argon2id() {
+        DONE.set(Work { argon2id: DONE.get().argon2id + 1, ..DONE.get() });
+    }
+
+    pub fn bcrypted(cost: Option<u32>) {
+        let rounds = cost.map_or(0, |cost| 1 << cost);
+        DONE.set(Work { bcrypt_rounds: DONE.get().bcrypt_rounds + rounds, ..DONE.get() });
+    }
 }

@@ -5,11 +5,13 @@
 //! | name | shape | value |
 //! |---|---|---|
 //! | `user`, the name in lower case | 1 | the [`User`], as JSON: the password's hash, and what the token is to be |
+//! | `foreign`, the cost in two digits, the name in lower case | | nothing: the user has a bcrypt hash ([`foreign`]) |
 //!
 //! A password is kept as its Argon2id hash ([`hash`]). A bcrypt hash from elsewhere is taken as it is, and replaced at
-//! the first login. Whoever logs in with a wrong password, and who does not exist, is told the same, after the same
-//! work.
+//! the first login. Whoever logs in with a wrong password, whatever its hash, and who does not exist, is told the same,
+//! after the same work.
 
+mod foreign;
 mod hash;
 
 use serde::{Deserialize, Serialize};
@@ -73,9 +75,7 @@ const ROUTES: Table<Handler> = &[
         endpoints: &[
             Endpoint::read("Read the user; never the password.", &[], read),
             Endpoint::compute("Make or change the user.", USER, write),
-            Endpoint::delete("Remove the user.", |_, call| {
-                Ok(Outcome::done(vec![Write::delete(name_of(call.param(USERNAME.name))?)]))
-            }),
+            Endpoint::delete("Remove the user.", remove),
         ],
         ..Route::BASE
     },
@@ -104,7 +104,7 @@ const ROUTES: Table<Handler> = &[
 ];
 
 /// What is stored of a user.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct User {
     hash: Hash,
     token: TokenWish,
@@ -149,16 +149,19 @@ fn read(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
 
 fn write(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let seen = find(cx, call)?;
-    let hash = given_hash(cx, call)?;
-    let (mut user, seen) = match (seen, hash) {
-        (Some((user, seen)), None) => (user, Some(seen)),
-        (Some((user, seen)), Some(hash)) => (User { hash, ..user }, Some(seen)),
-        (None, Some(hash)) => (User { hash, token: TokenWish::default(), by_old_names: false }, None),
+    let mut user = match (&seen, given_hash(cx, call)?) {
+        (Some((user, _)), None) => user.clone(),
+        (Some((user, _)), Some(hash)) => User { hash, ..user.clone() },
+        (None, Some(hash)) => User { hash, token: TokenWish::default(), by_old_names: false },
         (None, None) => return Err(no_password()),
     };
     user.token.take(call)?;
     take_old_names(call, &mut user)?;
-    put(call, &user, seen.as_ref())
+    changed(call, seen.as_ref(), Some(&user)).map(Outcome::done)
+}
+
+fn remove(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
+    changed(call, find(cx, call)?.as_ref(), None).map(Outcome::done)
 }
 
 /// The older names count where the newer ones are not given.
@@ -186,21 +189,32 @@ fn take_old_names(call: &Call, user: &mut User) -> Result<(), Refusal> {
 
 fn change_password(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
     let hash = given_hash(cx, call)?.ok_or_else(no_password)?;
-    let (user, seen) = find(cx, call)?.ok_or_else(no_user)?;
-    put(call, &User { hash, ..user }, Some(&seen))
+    let seen = find(cx, call)?.ok_or_else(no_user)?;
+    let user = User { hash, ..seen.0.clone() };
+    changed(call, Some(&seen), Some(&user)).map(Outcome::done)
 }
 
 fn change_policies(cx: &Cx, call: &Call) -> Result<Outcome, Refusal> {
-    let (mut user, seen) = find(cx, call)?.ok_or_else(no_user)?;
+    let seen = find(cx, call)?.ok_or_else(no_user)?;
+    let mut user = seen.0.clone();
     if let Some(policies) = call.get(&TOKEN_POLICIES).or_else(|| call.get(&OLD_POLICIES)) {
         user.token.policies = lasting(policies)?;
     }
-    put(call, &user, Some(&seen))
+    changed(call, Some(&seen), Some(&user)).map(Outcome::done)
 }
 
-fn put(call: &Call, user: &User, seen: Option<&Entry>) -> Result<Outcome, Refusal> {
-    let write = Write::put(name_of(call.param(USERNAME.name))?, record::encode(SHAPE, user)?);
-    Ok(Outcome::done(vec![write.if_unchanged(seen)]))
+/// What has to be written when the user that was `seen` becomes another, or is no more.
+fn changed(call: &Call, seen: Option<&(User, Entry)>, user: Option<&User>) -> Result<Vec<Write>, Refusal> {
+    let username = call.param(USERNAME.name);
+    let name = name_of(username)?;
+    let write = match user {
+        Some(user) => Write::put(name, record::encode(SHAPE, user)?),
+        None => Write::delete(name),
+    };
+    let before = seen.map(|(user, _)| &user.hash);
+    let mut writes = foreign::changed(username, before, user.map(|user| &user.hash))?;
+    writes.push(write.if_unchanged(seen.map(|(_, entry)| entry)));
+    Ok(writes)
 }
 
 /// The hash of the password in the call, or the one that was sent instead.
@@ -240,19 +254,16 @@ fn login(cx: &Cx, call: &Call) -> Result<Login, NoLogin> {
     let username = call.param(USERNAME.name);
     // A name that could not be stored is nobody's.
     let found = find_by_name(cx, username).ok().flatten();
-    let Some((user, seen)) = found else {
-        // The same work as for somebody.
-        Hash::of_nobody().verify(&password)?;
+    let highest_cost = foreign::highest_cost(cx)?;
+    let fits = found.as_ref().map_or(Ok(false), |(user, _)| user.hash.verify(&password))?;
+    let Some(seen) = found.as_ref().filter(|_| fits) else {
+        Hash::fill_up(found.as_ref().map(|(user, _)| &user.hash), highest_cost, &password)?;
         return Err(wrong());
     };
-    if !user.hash.verify(&password)? {
-        return Err(wrong());
-    }
-    let mut writes = Vec::new();
-    let token = user.token.clone();
-    if user.hash.is_foreign() {
-        let user = User { hash: Hash::new(&password, cx.entropy.as_ref())?, ..user };
-        writes.push(Write::put(name_of(username)?, record::encode(SHAPE, &user)?).if_unchanged(Some(&seen)));
+    let (mut writes, token) = (Vec::new(), seen.0.token.clone());
+    if seen.0.hash.bcrypt_cost().is_some() {
+        let user = User { hash: Hash::new(&password, cx.entropy.as_ref())?, ..seen.0.clone() };
+        writes = changed(call, Some(seen), Some(&user))?;
     }
     let mut metadata = JsonMap::new();
     metadata.insert("username".into(), username.into());

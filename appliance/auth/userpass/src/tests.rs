@@ -41,33 +41,71 @@ fn nobody_and_a_wrong_password_are_told_the_same() {
     assert_eq!(login(&mount, "ann", &"x".repeat(5000)).0, 400);
 }
 
-/// Counted, not timed: as many hashes for nobody as for somebody.
+/// The work of a login that is refused.
+fn refused_work(mount: &Mount, user: &str) -> hash::work::Work {
+    hash::work::take();
+    assert_eq!(login(mount, user, "wrong").0, 400, "{user}");
+    hash::work::take()
+}
+
+fn bcrypted(password: &str, cost: u32) -> Value {
+    json!({ "password_hash": bcrypt::hash_with_salt(password, cost, [7; 16]).unwrap().to_string() })
+}
+
 #[test]
 fn c7_and_cve_2025_6011_and_2025_54999_nobody_costs_as_much_as_somebody() {
     let mount = mount();
     mount.post("users/ann", json!({"password": "pw"})).status(204);
-    let cost = |user: &str, password: &str| {
-        let before = hash::COMPUTED.get();
-        assert_eq!(login(&mount, user, password).0, 400, "{user}");
-        hash::COMPUTED.get() - before
-    };
-    let usual = cost("ann", "wrong");
-    assert!(usual > 0);
+    let usual = refused_work(&mount, "ann");
+    assert!(usual.argon2id > 0 && usual.bcrypt_rounds == 0);
     for nobody in ["nobody", "ANNA", "ann2", &"x".repeat(1000), "\u{fc}"] {
-        assert_eq!(cost(nobody, "wrong"), usual, "{nobody}");
-        assert_eq!(cost(nobody, "pw"), usual, "{nobody}");
+        assert_eq!(refused_work(&mount, nobody), usual, "{nobody}");
     }
+}
+
+#[test]
+fn c7_whose_hash_is_from_elsewhere_costs_as_much_as_anybody_in_the_mount() {
+    let mount = mount();
+    mount.post("users/ann", json!({"password": "pw"})).status(204);
+    let without = refused_work(&mount, "ann");
+    for (user, cost) in [("dear", 8), ("cheap", 4), ("middle", 6), ("middle2", 6)] {
+        mount.post(&format!("users/{user}"), bcrypted("pw", cost)).status(204);
+    }
+    let all_cost = |rounds: u64| {
+        // A mount under test runs each handler twice.
+        let bcrypt_rounds = 2 * rounds;
+        for user in ["ann", "dear", "cheap", "middle", "middle2", "nobody", &"x".repeat(1000)] {
+            assert_eq!(refused_work(&mount, user), hash::work::Work { bcrypt_rounds, ..without }, "{user}");
+        }
+    };
+    all_cost(1 << 8);
+    // Whoever comes in does no more than their own hash asks for.
+    hash::work::take();
+    assert_eq!(login(&mount, "ann", "pw").0, 200);
+    assert_eq!(hash::work::take().bcrypt_rounds, 0);
+    // The extra work ends with the last of these hashes: by a login, a new password, a new hash, or with its user.
+    assert_eq!(login(&mount, "dear", "pw").0, 200);
+    all_cost(1 << 6);
+    mount.post("users/middle/password", json!({"password": "pw"})).status(204);
+    all_cost(1 << 6);
+    mount.post("users/middle2", bcrypted("pw", 5)).status(204);
+    all_cost(1 << 5);
+    mount.delete("users/middle2").status(204);
+    all_cost(1 << 4);
+    mount.post("users/cheap/policies", json!({"policies": "a"})).status(204);
+    all_cost(1 << 4);
+    mount.post("users/cheap", json!({"password": "pw"})).status(204);
+    all_cost(0);
 }
 
 #[test]
 fn a_bcrypt_hash_is_taken_and_replaced_at_the_first_login() {
     let mount = mount();
-    let hash = bcrypt::hash_with_salt("pw", 4, [7; 16]).unwrap().to_string();
-    mount.post("users/ann", json!({ "password_hash": hash })).status(204);
+    mount.post("users/ann", bcrypted("pw", 4)).status(204);
     assert_eq!(login(&mount, "ann", "no").0, 400);
     assert_eq!(login(&mount, "ann", "pw").0, 200);
     let stored = mount.cx().get(&name_of("ann").unwrap()).unwrap().unwrap();
-    assert!(!record::decode::<User>(SHAPE, &stored).unwrap().hash.is_foreign());
+    assert!(record::decode::<User>(SHAPE, &stored).unwrap().hash.bcrypt_cost().is_none());
     assert_eq!(login(&mount, "ann", "pw").0, 200);
     for hash in ["x", "$2b$31$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
         mount.post("users/bob", json!({ "password_hash": hash })).status(400);
