@@ -15,6 +15,7 @@ use crate::scan;
 const ARROWS: &[(&str, &[&str])] = &[
     ("strongroom-types", &[]),
     ("strongroom-os", &[]),
+    ("strongroom-openpgp", &["types"]),
     ("strongroom-policy", &["types"]),
     ("strongroom-store", &["types"]),
     ("strongroom-device-api", &["types"]),
@@ -24,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("strongroom-engine", &["types", "policy", "barrier", "store"]),
     ("strongroom-engine-*", &["types", "engine"]),
     ("strongroom-auth-*", &["types", "engine"]),
-    ("strongroom-core", &["types", "policy", "audit", "seal", "engine", "barrier", "store"]),
+    ("strongroom-core", &["types", "openpgp", "policy", "audit", "seal", "engine", "barrier", "store"]),
     ("strongroom-http", &["types", "core"]),
     ("strongroom-cli", &["types", "policy"]),
     ("strongroom-hsm-bridge", &["types", "device-api"]),

@@ -23,6 +23,7 @@ mod fuzz;
 mod golden;
 mod keys_of_people;
 mod once;
+mod pgp;
 mod routes;
 mod run_twice;
 mod scan;

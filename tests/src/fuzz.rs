@@ -8,13 +8,14 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Uri, Version};
 use strongroom_core::{form, json};
 use strongroom_http::head::{self, Lines};
+use strongroom_openpgp::Recipient;
 use strongroom_policy::hcl::Document;
 use strongroom_policy::{Policy, PolicyName};
 use strongroom_seal::{SlotTable, share};
 use strongroom_types::id::RequestId;
 use strongroom_types::path::parse_query;
 use strongroom_types::time::{Timestamp, format_duration, parse_duration};
-use strongroom_types::{ApiPath, Secret};
+use strongroom_types::{ApiPath, Entropy, NoEntropy, Secret};
 
 /// One parser under attack.
 pub struct Target {
@@ -49,6 +50,15 @@ pub const TARGETS: &[Target] = &[
     Target { name: "slot-table", run: slot_table, seeds: &[b"SRKS\x01"] },
     Target { name: "share", run: unseal_share, seeds: &[b"AQ==", b"01ff"] },
     Target { name: "frame", run: strongroom_device_api::wire::fuzz, seeds: &[b"\x01\x00\x01", b"\x03\x00"] },
+    Target {
+        name: "openpgp",
+        run: openpgp,
+        seeds: &[
+            include_bytes!("../../appliance/openpgp/src/tests/keys/curve.gpg"),
+            include_bytes!("../../appliance/openpgp/src/tests/keys/two-revoked.asc"),
+            include_bytes!("../../appliance/openpgp/src/tests/keys/newer.asc"),
+        ],
+    },
     Target { name: "time", run: time, seeds: &[b"1h30m", b"2026-11-25T09:00:00.5Z"] },
 ];
 
@@ -143,6 +153,24 @@ fn unseal_share(input: &[u8]) {
     let Ok(text) = from_utf8(input) else { return };
     if let Ok(bytes) = share::from_text(text) {
         assert!(bytes != Secret::copy_of(b""), "an empty share");
+    }
+}
+
+/// The same bytes always: a fuzzer has to see the same thing twice.
+struct Ones;
+
+impl Entropy for Ones {
+    fn fill(&self, out: &mut [u8]) -> Result<(), NoEntropy> {
+        out.fill(1);
+        Ok(())
+    }
+}
+
+fn openpgp(input: &[u8]) {
+    let now = Timestamp::from_secs(1_800_000_000);
+    if let Ok(recipient) = Recipient::parse(input, now, &Ones) {
+        assert!(recipient.fingerprint().len() == 40, "a fingerprint is none");
+        assert!(recipient.encrypt(b"x", &Ones).is_ok(), "a key that was tried does not work");
     }
 }
 

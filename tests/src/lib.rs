@@ -5,6 +5,7 @@
 pub mod client;
 pub mod fresh;
 pub mod fuzz;
+pub mod gpg;
 pub mod process;
 
 use std::path::PathBuf;
