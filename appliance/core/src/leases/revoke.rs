@@ -33,7 +33,7 @@ const AT_ONCE: usize = 16;
 /// How long one may wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Attempts to commit the end of one lease that somebody else changes.
-const MAX_CONFLICTS: usize = 4;
+pub(super) const MAX_CONFLICTS: usize = 4;
 
 /// How it went.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! Leases from their making to their end. Ids in the names are those of the classes of flaws in SECURITY.md.
 
+mod conflicts;
 mod ends;
 mod failures;
 mod makes;
