@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::active::Active;
 use crate::lifecycle::State;
+use crate::order::watched;
 use crate::{Core, census, leases, lockouts, log, sweep};
 
 /// Between two attempts to unseal by devices, at first; doubled up to [`SLOWEST`].
@@ -51,9 +52,9 @@ async fn work(core: &Arc<Core>, state: &State) {
             tokio::join!(
                 forget(active),
                 census(active),
-                sweep::run(active),
-                leases::work::run(active),
-                lockouts::run(active)
+                watched(sweep::run(active)),
+                watched(leases::work::run(active)),
+                watched(lockouts::run(active))
             );
         }
     }

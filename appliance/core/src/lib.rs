@@ -50,6 +50,7 @@ pub mod log;
 mod logins;
 mod metrics;
 mod mounts;
+mod order;
 mod outbox;
 mod perform;
 mod pipeline;
@@ -62,6 +63,7 @@ mod stage;
 mod sweep;
 mod sys;
 mod tokens;
+mod turn;
 mod versions;
 mod wrapping;
 

@@ -17,6 +17,7 @@ use crate::entities;
 use crate::lockouts::{Rules, Verdict, rules};
 use crate::metrics::births::Birth;
 use crate::mounts::Mount;
+use crate::order::{Rank, Ranked};
 use crate::perform::{After, Scene, Work, cx};
 use crate::stage::Authorized;
 use crate::tokens::{LoginRef, TokenRecord, Wish, capped, least};
@@ -26,7 +27,7 @@ pub struct Door {
     /// Whom the method says they say they are; `None` where only their proof says it.
     knock: Result<Option<Knock>, Refusal>,
     /// Held until the commit: what is used up by a login is used by one at a time.
-    turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<Ranked<OwnedMutexGuard<()>>>,
 }
 
 /// Asks the method who it is for, and waits for the turn with what the login uses up.
@@ -39,7 +40,7 @@ pub async fn knock(active: &Active, request: &Request<Authorized>, mount: &Mount
     let used_up = knock.as_ref().ok().and_then(|knock| knock.as_ref()?.turn.as_ref());
     let turn = match used_up {
         None => None,
-        Some(what) => Some(active.use_locks.lock(&format!("{}/{what}", mount.record.id)).await),
+        Some(what) => Some(active.use_locks.lock(Rank::UsedUp, &format!("{}/{what}", mount.record.id)).await),
     };
     Door { knock, turn }
 }

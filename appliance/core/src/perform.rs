@@ -9,7 +9,6 @@ use strongroom_store::{Batch, Snapshot};
 use strongroom_types::id::MountId;
 use strongroom_types::reply::Logical;
 use strongroom_types::{BoxFuture, Operation, Refusal, Reply, Request, Timestamp};
-use tokio::sync::{MutexGuard, OwnedMutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::active::Active;
 use crate::ceremony::End;
@@ -22,6 +21,7 @@ use crate::stage::{Authorized, Target};
 use crate::sys::loggers::Levels;
 use crate::sys::remount::Moved;
 use crate::tokens::Known;
+use crate::turn::Turn;
 use crate::{logins, wrapping};
 
 /// How an endpoint of core's own tables runs.
@@ -157,71 +157,6 @@ pub struct Outcome {
     pub settle: Option<Settle>,
     /// What the handler has seen.
     pub snapshot: Arc<dyn Snapshot>,
-}
-
-/// Held from before the handler looks until after the commit.
-pub enum Turn<'a> {
-    /// Nothing has to wait.
-    Free,
-    /// See [`Run::Alone`].
-    Alone(#[allow(dead_code)] MutexGuard<'a, ()>), // held, never looked at
-    /// See [`Run::Bearing`].
-    Bearing(#[allow(dead_code)] RwLockReadGuard<'a, ()>), // held, never looked at
-    /// See [`Run::Revoking`].
-    Revoking(#[allow(dead_code)] RwLockWriteGuard<'a, ()>), // held, never looked at
-    /// See [`Run::Unwrapping`]; `None` where the asker's own turn is enough.
-    Unwrapping(#[allow(dead_code)] Option<OwnedMutexGuard<()>>), // held, never looked at
-    /// A login, and what is used up by it.
-    Login(logins::Door),
-}
-
-impl Turn<'_> {
-    /// Whether something may have changed since the checks.
-    fn has_waited(&self) -> bool {
-        match self {
-            Self::Free => false,
-            Self::Login(door) => door.has_waited(),
-            _ => true,
-        }
-    }
-
-    fn door(&self) -> Result<&logins::Door, Refusal> {
-        match self {
-            Self::Login(door) => Ok(door),
-            _ => Err(Refusal::fault("a login without a door")),
-        }
-    }
-}
-
-/// Refuses whom [`Run::AskedFirst`] refuses.
-pub fn ask_first(active: &Arc<Active>, request: &Request<Authorized>) -> Result<(), Refusal> {
-    let Target::System { endpoint, .. } = &request.stage.target else { return Ok(()) };
-    let Run::AskedFirst(may, _) = endpoint.run else { return Ok(()) };
-    may(&Scene { active, request, snapshot: request.stage.snapshot.clone(), now: active.now() })
-}
-
-/// Waits until nothing is under way that this request must not meet.
-pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, Refusal>) -> Turn<'a> {
-    let Ok(request) = checked else { return Turn::Free };
-    let endpoint = match &request.stage.target {
-        Target::System { endpoint, .. } => endpoint,
-        Target::Engine { mount, endpoint, .. } => {
-            let is_login = matches!(endpoint.run, Handler::Login(_) | Handler::SlowLogin(_));
-            return if is_login {
-                Turn::Login(logins::knock(active, request, mount).await)
-            } else {
-                Turn::Free
-            };
-        }
-        _ => return Turn::Free,
-    };
-    match endpoint.run {
-        Run::Free(_) | Run::Waiting(_) => Turn::Free,
-        Run::Alone(_) | Run::AskedFirst(..) => Turn::Alone(active.changes.lock().await),
-        Run::Bearing(_) => Turn::Bearing(active.tokens.family.read().await),
-        Run::Revoking(_) => Turn::Revoking(active.tokens.family.write().await),
-        Run::Unwrapping(_) => Turn::Unwrapping(wrapping::turn(active, request).await),
-    }
 }
 
 /// Runs the handler on what is stored. The first attempt sees what the checks have seen. One that had to wait, or a later

@@ -18,10 +18,12 @@ use crate::active::{Active, SYSTEM, TOKENS};
 use crate::audit_trail::Trail;
 use crate::commit::{Committed, commit};
 use crate::leases::settled;
-use crate::perform::{Outcome, Run, Turn, ask_first, perform, turn};
+use crate::order::watched;
+use crate::perform::{Outcome, Run, perform};
 use crate::stage::{
     Admitted, Authorized, Bill, Target, admit, authenticate, authorize, charge, charge_login, read, route,
 };
+use crate::turn::{Turn, ask_first, turn};
 use crate::{Core, Finish, always, fault, wrapping};
 
 /// How often a handler runs again because another request changed what it had read.
@@ -29,6 +31,10 @@ const MAX_CONFLICTS: usize = 64;
 
 /// Answers one request.
 pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Reply, Refusal> {
+    watched(answer(core, request)).await
+}
+
+async fn answer(core: &Arc<Core>, request: Request<Received>) -> Result<Reply, Refusal> {
     let (active, request) = match admit(core, request)? {
         Admitted::Always(request) => return always::answer(core, request).await,
         Admitted::Active(active, request) => (active, request),
@@ -43,7 +49,7 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
     let headers = bill.take_headers();
     let is_login = bill.is_login;
     let measured = active.clone();
-    let answer = Finish::new(async move {
+    let finished = async move {
         let first = match only_asks(&checked) {
             true => perform(&active, &checked, &Turn::Free, 0).await.ok(),
             false => None,
@@ -59,8 +65,8 @@ pub async fn handle(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
         let answer = effect(&active, checked, first, &bill, &audited).await;
         trail.after(&audited, &answer)?;
         answer
-    })
-    .await;
+    };
+    let answer = Finish::new(watched(finished)).await;
     let metrics = &measured.metrics;
     if let Some((mount, operation)) = routed {
         measured.measure_route(mount, operation, begun_route);

@@ -22,6 +22,7 @@ use crate::commit::{beside, pairs};
 use crate::fault::{self, barrier, damaged};
 use crate::leases::job;
 use crate::mounts::{Mount, MountRecord, name_of};
+use crate::order::{Rank, ranked};
 use crate::perform::{self, After};
 use crate::revocation::aside;
 use crate::sys::rotate::Automatic;
@@ -130,7 +131,7 @@ async fn swept_by_engine(active: &Arc<Active>, mount: &Mount) -> Result<Swept, R
 /// Tokens whose time is over, with all that descends from them.
 async fn expired_tokens(active: &Arc<Active>) -> Result<Swept, Refusal> {
     // As whoever revokes: no child is born meanwhile.
-    let _family = active.tokens.family.write().await;
+    let _family = ranked(Rank::Family, active.tokens.family.write()).await;
     let Expired { ends, removed, swept } = aside(|| next_expired(active))?;
     if !beside(active, ends.iter().flat_map(|end| pairs(end))).await?.is_done()? {
         // One of them was used or renewed at this very moment: it must not keep the others.
@@ -217,7 +218,7 @@ async fn rotate_if_due(active: &Arc<Active>) -> Result<(), Refusal> {
 }
 
 async fn rotate_alone(active: &Arc<Active>) -> Result<(), Refusal> {
-    let _alone = active.changes.lock().await;
+    let _alone = ranked(Rank::Changes, active.changes.lock()).await;
     let (snapshot, now) = (active.snapshot()?, active.now());
     if !Automatic::is_due(&active.system.at(snapshot.clone()), active, now)? {
         return Ok(());

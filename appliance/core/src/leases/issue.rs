@@ -12,6 +12,7 @@ use super::record::{self, LeaseId, LeaseRecord};
 use crate::active::Active;
 use crate::fault::damaged;
 use crate::mounts::Mount;
+use crate::order::{Rank, Ranked, ranked};
 use crate::perform::Work;
 use crate::stage::{Asker, Authorized};
 use crate::tokens::{base62, capped};
@@ -20,7 +21,7 @@ use crate::tokens::{base62, capped};
 const RANDOM: usize = 24;
 
 /// Held from the last look at the token and the mount until the commit: neither ends meanwhile.
-pub struct Held(#[allow(dead_code)] OwnedRwLockReadGuard<()>); // held, never looked at
+pub struct Held(#[allow(dead_code)] Ranked<OwnedRwLockReadGuard<()>>); // held, never looked at
 
 /// Adds to `work` the lease that its handler asks for.
 ///
@@ -36,7 +37,7 @@ pub async fn issued(
     let begun = active.clock.reading();
     let kind = mount.engine.secret(wish.kind);
     let kind = kind.ok_or_else(|| damaged(format_args!("the engine declares no secret {:?}", wish.kind)))?;
-    let held = Held(active.tokens.family.clone().read_owned().await);
+    let held = Held(ranked(Rank::Family, active.tokens.family.clone().read_owned()).await);
     let asker = request.stage.asker.as_ref();
     asker.map(|asker| asker.again(active, &active.snapshot()?)).transpose()?;
     if active.mounts.load().by_id(mount.record.id).is_none() {

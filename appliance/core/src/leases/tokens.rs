@@ -11,6 +11,7 @@ use super::record::LeaseId;
 use super::revoke::SLICE;
 use crate::active::Active;
 use crate::commit::{beside, pairs};
+use crate::order::{Rank, ranked};
 use crate::revocation::aside;
 use crate::sweep::Swept;
 use crate::tokens::Below;
@@ -20,7 +21,7 @@ const MAX_WRITES: usize = 10_000;
 
 /// Ends the token whose lease `id` is.
 pub async fn end_token(active: &Active, job: &Job, id: &LeaseId) -> Result<(), Refusal> {
-    let _family = active.tokens.family.write().await;
+    let _family = ranked(Rank::Family, active.tokens.family.write()).await;
     loop {
         let snapshot = active.snapshot()?;
         let reader = active.tokens.view.at(snapshot.clone());
@@ -42,7 +43,7 @@ pub async fn end_tokens(
     after: &mut Option<Name>,
 ) -> Result<(usize, Swept), Refusal> {
     // As whoever revokes: no child is born meanwhile.
-    let _family = active.tokens.family.write().await;
+    let _family = ranked(Rank::Family, active.tokens.family.write()).await;
     let round = aside(|| next_tokens(active, job, path, after))?;
     if !beside(active, round.ends.iter().flat_map(|end| pairs(end))).await?.is_done()? {
         // One of them was used or renewed at this very moment: it must not keep the others.

@@ -15,6 +15,7 @@ use crate::active::Active;
 use crate::commit::beside;
 use crate::fault::{barrier, damaged};
 use crate::log;
+use crate::order::{Rank, ranked};
 use crate::revocation::aside;
 use crate::sweep::{Swept, or_warn};
 
@@ -94,7 +95,9 @@ pub async fn run(active: &Arc<Active>) {
 /// A slice of everything.
 pub async fn look(active: &Arc<Active>) -> Result<Swept, Refusal> {
     let mut tally = Tally::default();
-    let jobs = jobs(active, &mut *active.leases.round.lock().await, &mut tally).await?;
+    let mut round = ranked(Rank::Round, active.leases.round.lock()).await;
+    let jobs = jobs(active, &mut round, &mut tally).await?;
+    drop(round);
     let due = due(active, &mut tally).await;
     let due = or_warn("leases that have ended cannot be taken back", due, Swept::All)?;
     if tally.done > 0 {
@@ -317,7 +320,7 @@ async fn slice(
     let wanted = OfJob { job, now: active.clock.reading() };
     if !place.begun {
         // Whoever has looked at the token and the mount stores the lease first: see `issue`.
-        drop(active.tokens.family.write().await);
+        drop(ranked(Rank::Family, active.tokens.family.write()).await);
         place.begun = true;
         place.tokens = !crate::mounts::is_auth(&format!("{path}/"));
         if let Some(id) = LeaseId::parse(path) {

@@ -12,6 +12,7 @@ use super::slots::{self, Untrusted, trusted};
 use super::{SealFacts, StartError, State, seal_fault, stored_table};
 use crate::active::Active;
 use crate::log::{self, Seldom};
+use crate::order::{Rank, ranked};
 use crate::{Core, Parts, fault};
 
 /// Waiting for a keyslot to open.
@@ -117,7 +118,7 @@ impl Core {
         };
         let bytes = share::from_text(key).map_err(refused)?;
         let are_all_there = {
-            let mut guard = sealed.attempt.lock().await;
+            let mut guard = ranked(Rank::Attempt, sealed.attempt.lock()).await;
             if !self.is_sealed() {
                 return Ok(());
             }
@@ -154,7 +155,7 @@ impl Core {
             State::Active(_) => return Err(Refusal::bad_request("vault is unsealed")),
             State::Sealed(sealed) => sealed,
         };
-        let mut guard = sealed.attempt.lock().await;
+        let mut guard = ranked(Rank::Attempt, sealed.attempt.lock()).await;
         let attempt = guard.as_mut().ok_or_else(|| unreadable(sealed))?;
         attempt.reset(self.parts.entropy.as_ref()).map_err(|cause| seal_fault(&cause))?;
         sealed.show(attempt);
@@ -173,11 +174,11 @@ impl Core {
 
     /// The attempt is not held meanwhile: a device may be silent for long, and people go on.
     async fn ask_devices(&self, state: &Arc<State>, sealed: &Sealed) -> Result<bool, Refusal> {
-        let _turn = sealed.asking.lock().await;
-        let round = sealed.attempt.lock().await.as_ref().map(Unsealing::round);
+        let _turn = ranked(Rank::Devices, sealed.asking.lock()).await;
+        let round = ranked(Rank::Attempt, sealed.attempt.lock()).await.as_ref().map(Unsealing::round);
         let Some(mut round) = round else { return Ok(!self.is_sealed()) };
         let troubles = round.ask(self.parts.devices.as_ref()).await;
-        let mut guard = sealed.attempt.lock().await;
+        let mut guard = ranked(Rank::Attempt, sealed.attempt.lock()).await;
         let Some(attempt) = guard.as_mut() else { return Ok(!self.is_sealed()) };
         attempt.take(round);
         sealed.complain(troubles.iter().map(SealError::to_string).collect());

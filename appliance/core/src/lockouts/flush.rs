@@ -10,6 +10,7 @@ use strongroom_types::Refusal;
 use super::{CountRecord, Key, Lockouts, name_of, rules};
 use crate::active::Active;
 use crate::fault::{self, barrier, damaged};
+use crate::order::{Rank, ranked};
 use crate::{Finish, log};
 
 /// Between two writes.
@@ -47,7 +48,7 @@ pub async fn flush(active: &Arc<Active>) -> Result<(), Refusal> {
         // To its end: what is no longer marked as changed must come to be stored.
         let own = active.clone();
         Finish::new(async move {
-            let _alone = own.changes.lock().await;
+            let _alone = ranked(Rank::Changes, own.changes.lock()).await;
             let keys = own.lockouts.take_changed();
             let stored = store(&own, &keys).await;
             if stored.is_err() {

@@ -19,6 +19,7 @@ use super::proof::Proof;
 use super::{Asker, Authenticated, Read, Routed, Target};
 use crate::active::{Active, SYSTEM, TOKENS};
 use crate::mounts::MountTable;
+use crate::order::{Rank, Ranked};
 use crate::perform::{After, cx};
 use crate::quotas::{Charge, Quota, Verdict, shown};
 use crate::wrapping;
@@ -57,7 +58,7 @@ struct Payer {
     /// The token's.
     key: String,
     /// Held until the commit, so that a thousand requests with one token do not make each other run again.
-    _turn: OwnedMutexGuard<()>,
+    _turn: Ranked<OwnedMutexGuard<()>>,
 }
 
 /// Waits for the turn of a token with limited uses, and looks again how many are left.
@@ -71,7 +72,7 @@ pub async fn charge(
     let Request { head, stage: Authenticated { routed, mut asker, mut snapshot, .. } } = request;
     if let Some(asker) = asker.as_mut().filter(|asker| asker.known.record.num_uses > 0) {
         let key = asker.known.key.clone();
-        let turn = active.use_locks.lock(&key).await;
+        let turn = active.use_locks.lock(Rank::Uses, &key).await;
         snapshot = active.snapshot()?;
         let reader = active.tokens.view.at(snapshot.clone());
         let again = active.tokens.find_by_key(&reader, key.clone(), active.now())?;

@@ -12,6 +12,7 @@ use super::{Known, TokenRecord, Tokens, name};
 use crate::active::Active;
 use crate::fault::{barrier, damaged};
 use crate::leases;
+use crate::order::{Rank, Ranked, ranked};
 use crate::perform::After;
 
 /// A lock for each token with limited uses that is being used.
@@ -24,8 +25,8 @@ pub struct UseLocks {
 const TIDY_AT: usize = 1024;
 
 impl UseLocks {
-    /// Waits for the turn of the token with this key.
-    pub async fn lock(&self, key: &str) -> OwnedMutexGuard<()> {
+    /// Waits for the turn of the token with this key, or of whatever else is used up by it.
+    pub async fn lock(&self, rank: Rank, key: &str) -> Ranked<OwnedMutexGuard<()>> {
         let lock = {
             let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
             if locks.len() >= TIDY_AT {
@@ -33,7 +34,7 @@ impl UseLocks {
             }
             locks.entry(key.to_owned()).or_default().clone()
         };
-        lock.lock_owned().await
+        ranked(rank, lock.lock_owned()).await
     }
 }
 

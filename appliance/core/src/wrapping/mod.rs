@@ -25,6 +25,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::active::Active;
 use crate::fault::{barrier, damaged};
+use crate::order::{Rank, Ranked};
 use crate::stage::{Authorized, Target};
 use crate::tokens::{Known, Wish};
 use record::Wrapped;
@@ -153,7 +154,7 @@ pub fn ended(target: &Target, known: &Known) -> Refusal {
 
 /// Waits for the turn of the wrapping token in the body. Only wrapping tokens have their turn here, and whoever holds
 /// one cannot name another: so no two requests wait for each other.
-pub async fn turn(active: &Active, request: &Request<Authorized>) -> Option<OwnedMutexGuard<()>> {
+pub async fn turn(active: &Active, request: &Request<Authorized>) -> Option<Ranked<OwnedMutexGuard<()>>> {
     let stage = &request.stage;
     let given = Secret::from(stage.call.get(&TOKEN).filter(|token| !token.is_empty())?);
     if stage.asker.as_ref().is_none_or(|asker| is_wrapping(&asker.known)) {
@@ -164,5 +165,5 @@ pub async fn turn(active: &Active, request: &Request<Authorized>) -> Option<Owne
     if !is_wrapping(&known) {
         return None;
     }
-    Some(active.use_locks.lock(&known.key).await)
+    Some(active.use_locks.lock(Rank::UsedUp, &known.key).await)
 }
