@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -112,7 +112,11 @@ impl Client {
     }
 
     async fn exchange(&mut self, request: hyper::Request<Full<Bytes>>) -> io::Result<Answer> {
-        let is_usable = self.open.as_ref().is_some_and(|open| !open.is_closed());
+        // The server may be about to close one that it has just answered on: nothing has been sent on it yet.
+        let is_usable = match self.open.as_mut() {
+            Some(open) => open.ready().await.is_ok(),
+            None => false,
+        };
         if !is_usable {
             self.open = Some(self.connect().await?);
         }
@@ -122,6 +126,9 @@ impl Client {
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        if head.headers.get(CONNECTION).is_some_and(|value| value == "close") {
+            self.open = None;
+        }
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
