@@ -3,7 +3,7 @@
 //! ```text
 //! plain    0 │ text                                           what must be readable while sealed: module `plain`
 //! record   1 │ namespace id, 16 │ mount id, 16 │ segment …
-//! due      2 │ namespace id, 16 │ mount id, 16 │ minute, u32 BE │ segment …
+//! due      2 │ namespace id, 16 │ mount id, 16 │ minute, u32 BE │ rank, u32 BE │ segment …
 //!
 //! segment  blocks b, 1 to 251 │ AES-256-GCM-SIV of (text ‖ 0x80 ‖ zeros), 16·b │ tag, 16
 //! ```
@@ -27,6 +27,8 @@ const RECORD: u8 = 1;
 /// First byte of a record's key that is ordered by a minute.
 const DUE: u8 = 2;
 
+/// Of a minute and a rank.
+const MINUTE_LEN: usize = 8;
 const BLOCK: usize = 16;
 const TAG_LEN: usize = 16;
 /// What [`crate::name::MAX_SEGMENT`] bytes and the 0x80 take.
@@ -100,13 +102,17 @@ pub(crate) fn due_prefix(namespace: NamespaceId, mount: MountId) -> Vec<u8> {
 
 /// What the keys of a mount's records that are due at `minute` begin with.
 pub(crate) fn due_at(namespace: NamespaceId, mount: MountId, minute: Minute) -> Vec<u8> {
-    [due_prefix(namespace, mount).as_slice(), &minute.0.to_be_bytes()].concat()
+    let Minute { number, rank } = minute;
+    [due_prefix(namespace, mount).as_slice(), &number.to_be_bytes(), &rank.to_be_bytes()].concat()
 }
 
 /// The minute that follows the prefix in `key`, and where it ends.
 pub(crate) fn read_minute(key: &[u8], start: usize) -> Result<(Minute, usize), BarrierError> {
-    let bytes = key.get(start..).and_then(<[u8]>::first_chunk).ok_or(BarrierError::Damaged)?;
-    Ok((Minute(u32::from_be_bytes(*bytes)), start + bytes.len()))
+    let bytes: &[u8; MINUTE_LEN] =
+        key.get(start..).and_then(<[u8]>::first_chunk).ok_or(BarrierError::Damaged)?;
+    let [a, b, c, d, e, f, g, h] = *bytes;
+    let minute = Minute { number: u32::from_be_bytes([a, b, c, d]), rank: u32::from_be_bytes([e, f, g, h]) };
+    Ok((minute, start + MINUTE_LEN))
 }
 
 /// Where the segment that starts at `start` ends.

@@ -119,7 +119,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The ordered records of all minutes up to and with `until`, the earliest first, in no particular order within
+    /// The ordered records of all minutes up to and with `until`, whatever their rank, the earliest first and by their ranks within
     /// a minute. Only those that stand behind `after`, at most `limit`.
     pub fn due(&self, until: Minute, after: Option<&Due>, limit: usize) -> Result<Vec<Due>, BarrierError> {
         let cipher = self.keys.name_cipher()?;
@@ -135,7 +135,7 @@ impl Reader {
             && let Some(found) = self.seek_below(&prefix, &Bound::Excluded(from))?
         {
             let (minute, mut start) = key::read_minute(&found, prefix.len())?;
-            if minute > until {
+            if minute.number > until.number {
                 break;
             }
             let mut segments = Vec::new();

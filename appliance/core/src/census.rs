@@ -19,7 +19,7 @@ use crate::revocation::aside;
 /// How many there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Service tokens: those with an accessor.
+    /// Service tokens: a batch token is stored nowhere.
     pub tokens: i64,
     /// Leases of engines, and tokens that end by themselves.
     pub leases: i64,
@@ -93,7 +93,7 @@ pub fn look(active: &Active) -> Result<(Revision, Count), Refusal> {
     let snapshot = active.snapshot()?;
     let (tokens, leases) = (active.tokens.view.at(snapshot.clone()), active.leases.view.at(snapshot));
     let count = Count {
-        tokens: below(&tokens, ACCESSOR)?,
+        tokens: below(&tokens, ID)?,
         leases: below(&tokens, LEASE)? + below(&leases, LEASE)?,
         irrevocable: below(&leases, IRREVOCABLE)?,
     };
@@ -110,8 +110,8 @@ fn below(reader: &Reader, first: &str) -> Result<i64, Refusal> {
     Ok(found)
 }
 
-/// Begins the names of the index of tokens by accessor.
-const ACCESSOR: &str = "accessor";
+/// Begins the names of the tokens' records.
+const ID: &str = "id";
 
 impl Count {
     fn add(&mut self, other: Self) {
@@ -127,7 +127,7 @@ fn change<'a>(writes: impl Iterator<Item = (MountId, &'a Write)>) -> Count {
     for (view, write) in writes.filter(|(_, write)| write.due.is_none()) {
         let first = write.name.segments().first().map(String::as_str);
         let counted = match (view, first) {
-            (TOKENS, Some(ACCESSOR)) => &mut change.tokens,
+            (TOKENS, Some(ID)) => &mut change.tokens,
             (TOKENS | LEASES, Some(LEASE)) => &mut change.leases,
             (LEASES, Some(IRREVOCABLE)) => &mut change.irrevocable,
             _ => continue,

@@ -176,8 +176,8 @@ async fn many_children_outlive_a_parent_that_ends_alone_whenever_the_process_die
         assert_eq!(own["data"]["orphan"], true);
     }
     assert_eq!(records(&active(&rig), &active(&rig).cubbyholes), 0);
-    // Of each child there are its record, its accessor, the path that made it and when it ends.
-    assert_eq!(records(&active(&rig), &active(&rig).tokens.view), before + 4 * children.len());
+    // Of each child there are its record, the path that made it and when it ends.
+    assert_eq!(records(&active(&rig), &active(&rig).tokens.view), before + 3 * children.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

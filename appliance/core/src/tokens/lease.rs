@@ -9,6 +9,7 @@ use strongroom_barrier::{Name, Reader};
 use strongroom_policy::builtin::RESPONSE_WRAPPING;
 use strongroom_types::{Refusal, Timestamp};
 
+use super::accessor::is_key;
 use super::{Known, TokenRecord, Tokens};
 use crate::fault::{barrier, damaged};
 
@@ -30,8 +31,7 @@ pub(super) fn name_of(key: &str, record: &TokenRecord) -> Result<Option<Name>, R
 
 /// The key of the token whose lease ends in `last`.
 fn key_in(last: &str) -> Option<&str> {
-    let key = last.strip_prefix(MARK)?;
-    (key.len() == 64 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).then_some(key)
+    last.strip_prefix(MARK).filter(|key| is_key(key))
 }
 
 /// The key in a lease's id, if it may be a token's.

@@ -1,5 +1,7 @@
 //! The only maker of tokens.
 
+use std::sync::atomic::Ordering;
+
 use aws_lc_rs::hmac;
 use strongroom_barrier::Write;
 use strongroom_engine::Entropy;
@@ -15,7 +17,7 @@ const PREFIX: &str = "hvs.";
 const RANDOM: usize = 32;
 /// Characters of a checksum.
 pub(super) const CHECK: usize = 8;
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(super) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Characters of a random service token.
 pub const TOKEN_LEN: usize = PREFIX.len() + RANDOM + CHECK;
@@ -96,10 +98,9 @@ impl Tokens {
         if wish.ttl > 0 {
             self.clock.check(now)?;
         }
-        let accessor = if wish.batch { String::new() } else { base62(entropy, 24)? };
-        let record = TokenRecord {
+        let mut record = TokenRecord {
             v: 1,
-            accessor,
+            accessor: String::new(),
             policies: wish.policies,
             path: wish.path,
             meta: wish.meta,
@@ -121,6 +122,7 @@ impl Tokens {
             ended: false,
             spares_children: false,
             era: self.clock.era(),
+            rank: self.made.fetch_add(1, Ordering::Relaxed),
         };
         if record.batch {
             let token = self.seal_batch(&record)?;
@@ -131,11 +133,9 @@ impl Tokens {
             None => self.random_token(entropy)?,
         };
         let key = self.key(&token);
+        record.accessor = self.accessors.of(&key)?;
         let body = serde_json::to_vec(&record).map_err(damaged)?;
-        let mut writes = vec![
-            Write::put(name(&["id", &key])?, body).if_unchanged(None),
-            Write::put(name(&["accessor", &record.accessor])?, key.clone().into_bytes()).if_unchanged(None),
-        ];
+        let mut writes = vec![Write::put(name(&["id", &key])?, body).if_unchanged(None)];
         if let Some(parent) = &record.parent {
             writes.push(Write::put(name(&["child", parent, &key])?, Vec::new()));
         }
@@ -216,6 +216,6 @@ pub fn base62(entropy: &dyn Entropy, count: usize) -> Result<String, NoEntropy> 
     Ok(text)
 }
 
-fn digit(value: u8) -> char {
+pub(super) fn digit(value: u8) -> char {
     BASE62.get(usize::from(value)).map_or('0', |byte| char::from(*byte))
 }

@@ -1,8 +1,8 @@
 //! Tokens: who may ask.
 //!
 //! A token is `hvs.` ‖ 32 random base62 characters ‖ 8 characters of a keyed checksum, so that a made-up token
-//! is refused before any storage is read. It is never stored: its record stands under its *key*, the
-//! HMAC-SHA256 of the token under a salt of the barrier.
+//! is refused before any storage is read. It is never stored: its record stands under its *key*, half of the
+//! HMAC-SHA256 of the token under a salt of the barrier, of which its accessor is made too ([`accessor`]).
 //!
 //! A batch token is stored nowhere: it *is* its record, encrypted ([`batch`]). It has no accessor, no cubbyhole and no
 //! children, and ends with its parent.
@@ -13,12 +13,12 @@
 //! |---|---|
 //! | `["salt"]` | 32 bytes, made at init |
 //! | `["id", key]` | the [`TokenRecord`] |
-//! | `["accessor", accessor]` | the key it belongs to |
 //! | `["child", parent key, key]` | nothing: the tree for revocation |
 //! | `["lease", segment of the path …, "h" ‖ key]` | nothing: the tokens that end by themselves, by the path that made them |
 //! | `["role", name]` | the [`role::RoleRecord`] |
 //! | `[key]`, ordered by expiry | nothing: what the sweep reads |
 
+mod accessor;
 mod batch;
 mod create;
 mod grant;
@@ -35,10 +35,10 @@ mod tree;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use strongroom_barrier::{Entry, Name, Reader, View, Write};
 use strongroom_engine::Entropy;
@@ -115,13 +115,16 @@ pub struct TokenRecord {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spares_children: bool,
     /// The clock's era in which it was made or last renewed.
-    #[serde(default, skip_serializing_if = "is_first")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub era: u32,
+    /// Where it stands among those that end in the same minute: beside those that were made with it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rank: u32,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
-fn is_first(era: &u32) -> bool {
-    *era == 0
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Who has logged in, and where.
@@ -156,7 +159,9 @@ pub struct Tokens {
     mounts: Arc<ArcSwap<MountTable>>,
     clock: Arc<Floored>,
     salt: hmac::Key,
+    accessors: accessor::Accessors,
     recent: recent::Recent,
+    made: AtomicU32,
 }
 
 impl Tokens {
@@ -169,30 +174,38 @@ impl Tokens {
     ) -> Result<Self, Refusal> {
         let salt = reader.get(&name(&["salt"])?).map_err(barrier)?;
         let salt = salt.ok_or_else(|| damaged("the token salt is missing"))?;
-        Ok(Self::new(view, salt.value.expose(), clock, mounts))
+        Self::new(view, salt.value.expose(), clock, mounts)
     }
 
     /// With a new salt, and the write that stores it.
     pub fn create(view: View, entropy: &dyn Entropy, clock: Arc<Floored>) -> Result<(Self, Write), Refusal> {
         let salt = Secret::from(entropy.draw::<32>()?.to_vec());
-        let tokens = Self::new(view, salt.expose(), clock, Arc::default());
+        let tokens = Self::new(view, salt.expose(), clock, Arc::default())?;
         Ok((tokens, Write::put(name(&["salt"])?, salt).if_unchanged(None)))
     }
 
-    fn new(view: View, salt: &[u8], clock: Arc<Floored>, mounts: Arc<ArcSwap<MountTable>>) -> Self {
-        Self {
+    fn new(
+        view: View,
+        salt: &[u8],
+        clock: Arc<Floored>,
+        mounts: Arc<ArcSwap<MountTable>>,
+    ) -> Result<Self, Refusal> {
+        let salt = hmac::Key::new(hmac::HMAC_SHA256, salt);
+        Ok(Self {
             view,
             family: Arc::default(),
             mounts,
             clock,
-            salt: hmac::Key::new(hmac::HMAC_SHA256, salt),
+            accessors: accessor::Accessors::new(&salt)?,
+            salt,
             recent: recent::Recent::default(),
-        }
+            made: AtomicU32::default(),
+        })
     }
 
     /// The key under which `token` is stored.
     pub fn key(&self, token: &Secret) -> String {
-        HEXLOWER.encode(hmac::sign(&self.salt, token.expose()).as_ref())
+        accessor::key_of(&hmac::sign(&self.salt, token.expose()))
     }
 
     /// The token, if it is one, has not expired and has a use left.
@@ -293,20 +306,15 @@ impl Tokens {
         accessor: &str,
         now: Timestamp,
     ) -> Result<Option<Arc<Known>>, Refusal> {
-        match self.key_of(reader, accessor)? {
+        match self.accessors.key(accessor) {
             None => Ok(None),
             Some(key) => self.find_by_key(reader, key, now),
         }
     }
 
-    /// The key of the token that `accessor` names.
-    pub fn key_of(&self, reader: &Reader, accessor: &str) -> Result<Option<String>, Refusal> {
-        if accessor.is_empty() || accessor.len() > 64 {
-            return Ok(None);
-        }
-        let key = reader.get(&name(&["accessor", accessor])?).map_err(barrier)?;
-        let text = |key: Entry| key.value.expose_str().map(str::to_owned);
-        key.map(|key| text(key).ok_or_else(|| damaged("an accessor's record is not text"))).transpose()
+    /// The key of the token that `accessor` would name: there need be none.
+    pub fn key_of(&self, accessor: &str) -> Option<String> {
+        self.accessors.key(accessor)
     }
 
     /// How many there are that are stored.
@@ -316,13 +324,16 @@ impl Tokens {
             total += 1;
             true
         };
-        reader.walk(&name(&["accessor"])?, &mut one_more).map_err(barrier)?;
+        reader.walk(&name(&["id"])?, &mut one_more).map_err(barrier)?;
         Ok(total)
     }
 
-    /// All accessors.
+    /// All accessors, in order.
     pub fn accessors(&self, reader: &Reader) -> Result<Vec<String>, Refusal> {
-        reader.list(&name(&["accessor"])?, None, None).map_err(barrier)
+        let keys = reader.list(&name(&["id"])?, None, None).map_err(barrier)?;
+        let mut all = keys.iter().map(|key| self.accessors.of(key)).collect::<Result<Vec<_>, _>>()?;
+        all.sort_unstable();
+        Ok(all)
     }
 }
 

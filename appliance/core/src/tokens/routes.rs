@@ -267,7 +267,7 @@ fn find_to_end(scene: &Scene<'_>, token: &Secret) -> Result<Option<Arc<Known>>, 
 
 fn by_accessor_to_end(scene: &Scene<'_>) -> Result<Option<Arc<Known>>, Refusal> {
     let (tokens, reader) = (&scene.active.tokens, reader(scene));
-    let Some(key) = tokens.key_of(&reader, &given_accessor(scene)?)? else { return Ok(None) };
+    let Some(key) = tokens.key_of(&given_accessor(scene)?) else { return Ok(None) };
     let found = tokens.find_by_key(&reader, key.clone(), scene.now);
     tokens.found_to_end(&reader, key, found)
 }

@@ -106,7 +106,6 @@ impl Tokens {
         if let Some(entry) = reader.get(&at).map_err(barrier)? {
             let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
             revoked.writes.push(Write::delete(at).if_unchanged(Some(&entry)));
-            revoked.writes.push(Write::delete(name(&["accessor", &record.accessor])?));
             revoked.writes.extend(lease::name_of(&key, &record)?.map(Write::delete));
             revoked.writes.extend(due(&key, &record)?.map(|(minute, name)| Write::delete(name).due(minute)));
             if let Some(parent) = &record.parent {
@@ -123,5 +122,5 @@ pub(super) fn due(
     key: &str,
     record: &TokenRecord,
 ) -> Result<Option<(Minute, strongroom_barrier::Name)>, Refusal> {
-    record.expires.map(|end| Ok((Minute::not_before(end), name(&[key])?))).transpose()
+    record.expires.map(|end| Ok((Minute::not_before(end).ranked(record.rank), name(&[key])?))).transpose()
 }
