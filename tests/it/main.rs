@@ -22,6 +22,7 @@ mod first_secret;
 mod fuzz;
 mod golden;
 mod keys_of_people;
+mod metrics;
 mod once;
 mod pgp;
 mod routes;

@@ -309,20 +309,25 @@ pub struct Plain {
 impl Plain {
     /// Starts, initialises and unseals one.
     pub async fn start() -> io::Result<Self> {
-        Self::make(None, None, "").await
+        Self::make(None, None, "", "").await
     }
 
     /// The same with the audit file in `folder`.
     pub async fn with_audit_in(folder: &Path) -> io::Result<Self> {
-        Self::make(None, Some(folder), "").await
+        Self::make(None, Some(folder), "", "").await
     }
 
     /// The same with the data in `folder`, and more lines in the storage stanza.
     pub async fn with_data_in(folder: &Path, storage: &str) -> io::Result<Self> {
-        Self::make(Some(folder), None, storage).await
+        Self::make(Some(folder), None, storage, "").await
     }
 
-    async fn make(data: Option<&Path>, audit: Option<&Path>, storage: &str) -> io::Result<Self> {
+    /// The same with more stanzas.
+    pub async fn with(stanzas: &str) -> io::Result<Self> {
+        Self::make(None, None, "", stanzas).await
+    }
+
+    async fn make(data: Option<&Path>, audit: Option<&Path>, storage: &str, more: &str) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = data.unwrap_or(folder.path()).join("data");
         let audit = audit.unwrap_or(folder.path()).join("audit.log");
@@ -330,7 +335,7 @@ impl Plain {
         let configuration = format!(
             "storage \"redb\" {{\n  path = {data:?}\n  {storage}\n}}\n\
              listener \"tcp\" {{\n  address = \"{address}\"\n  tls_disable = true\n}}\n\
-             audit \"file\" \"log\" {{\n  options {{\n    file_path = {audit:?}\n  }}\n}}\n"
+             audit \"file\" \"log\" {{\n  options {{\n    file_path = {audit:?}\n  }}\n}}\n{more}\n"
         );
         fs::write(folder.path().join("strongroom.hcl"), configuration)?;
         let (root_token, unseal_key) = (String::new(), String::new());

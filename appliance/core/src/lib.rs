@@ -77,12 +77,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use strongroom_engine::surface::{Entry, of_core};
+use strongroom_types::request::Head;
 use strongroom_types::{Received, Refusal, Reply, Request};
 use tokio::sync::watch;
 
 pub use finish::Finish;
 pub use lifecycle::{InitWish, Initialised, StartError};
 pub use lockouts::LockoutSetting;
+pub use metrics::Telemetry;
 pub use rules::{Cors, ResponseRules};
 pub use settings::{Parts, SealWish, Settings};
 
@@ -106,7 +108,7 @@ impl Core {
     pub fn new(parts: Parts) -> Result<Arc<Self>, StartError> {
         let state = State::at_start(&parts)?;
         let (switch, effects) = Default::default();
-        let metrics = Arc::new(Metrics::new(parts.clock.now()));
+        let metrics = Arc::new(Metrics::new(parts.clock.now(), parts.settings.telemetry.clone()));
         Ok(Arc::new(Self { state: ArcSwap::from_pointee(state), switch, effects, metrics, parts }))
     }
 
@@ -141,6 +143,11 @@ impl Core {
         }
     }
 
+    /// The metrics for whoever has no token, in every state; the listener says whether they are to have them.
+    pub fn open_metrics(&self, head: &Head) -> Result<Reply, Refusal> {
+        sys::metrics::open(self, head)
+    }
+
     /// What answers are to look like beyond their content. While sealed there are no rules.
     pub fn response_rules(&self) -> Arc<ResponseRules> {
         match &**self.state.load() {
@@ -170,6 +177,10 @@ pub fn surface() -> Vec<Entry> {
     all.extend(tokens::routes::TABLES.iter().flat_map(|table| of_core("auth/token", table)));
     all
 }
+
+/// What needs no token where a listener's configuration says so: method, path, and what it says.
+pub const OPEN_BY_CONFIGURATION: &[(&str, &str, &str)] =
+    &[("GET", "/sys/metrics", "telemetry { unauthenticated_metrics_access = true }")];
 
 /// The version that mounts show for their engines: they are built in.
 pub(crate) const fn engine_version() -> &'static str {

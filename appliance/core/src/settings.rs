@@ -13,6 +13,7 @@ use strongroom_types::{Clock, Entropy, JsonMap};
 
 use crate::json;
 use crate::lockouts::LockoutSetting;
+use crate::metrics::Telemetry;
 
 /// Everything that core is given.
 pub struct Parts {
@@ -70,6 +71,8 @@ pub struct Settings {
     pub storage_type: &'static str,
     /// When somebody is locked out, by the kind of their method, or for `all`.
     pub user_lockout: BTreeMap<String, LockoutSetting>,
+    /// How the metrics are called, and which are told.
+    pub telemetry: Telemetry,
     /// The configuration as operators may see it: without secrets and files.
     pub shown: JsonMap,
     /// Where the storage is, for `sys/host-info`.
@@ -90,6 +93,7 @@ impl Default for Settings {
             json: json::Limits::default(),
             storage_type: "inmem",
             user_lockout: BTreeMap::new(),
+            telemetry: Telemetry::default(),
             shown: JsonMap::new(),
             folder: None,
             node: "node".into(),

@@ -88,7 +88,13 @@ async fn whole(certificate: String, key: String, address: SocketAddr, bytes: usi
         min_version: MinVersion::Tls13,
     };
     let (limits, headers) = (Limits::default(), CustomHeaders::default());
-    let listener = Listener { address: Address::Tcp(address), tls: Some(tls), limits, headers };
+    let listener = Listener {
+        address: Address::Tcp(address),
+        tls: Some(tls),
+        limits,
+        headers,
+        metrics: Default::default(),
+    };
     let (_never, stop) = watch::channel(false);
     let seating = Seating { connections: 1024 };
     serve(vec![bind(listener)?], Arc::new(Same("x".repeat(bytes))), seating, stop).await;

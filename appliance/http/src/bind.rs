@@ -28,6 +28,17 @@ pub struct Listener {
     pub limits: Limits,
     /// What the operator adds to its answers.
     pub headers: CustomHeaders,
+    /// Who may read the metrics there.
+    pub metrics: MetricsAccess,
+}
+
+/// Who may read `sys/metrics` of a listener, and what else is answered there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetricsAccess {
+    /// Whether a token is not needed for it.
+    pub open: bool,
+    /// Whether nothing else is answered.
+    pub only: bool,
 }
 
 /// Where a listener is.
@@ -59,6 +70,7 @@ pub struct Bound {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) limits: Limits,
     pub(crate) headers: CustomHeaders,
+    pub(crate) metrics: MetricsAccess,
     address: Address,
     certificate: Option<Arc<Certificate>>,
 }
@@ -141,7 +153,7 @@ impl std::error::Error for BindError {}
 
 /// Takes the address and reads the certificate, so that an error comes before anything is promised.
 pub fn bind(listener: Listener) -> Result<Bound, BindError> {
-    let Listener { address, tls, limits, headers } = listener;
+    let Listener { address, tls, limits, headers, metrics } = listener;
     if let (Address::Tcp(address), None) = (&address, &tls)
         && !address.ip().to_canonical().is_loopback()
     {
@@ -172,7 +184,7 @@ pub fn bind(listener: Listener) -> Result<Bound, BindError> {
             (Socket::Unix(socket), address.clone())
         }
     };
-    Ok(Bound { socket, tls, limits, headers, address, certificate })
+    Ok(Bound { socket, tls, limits, headers, metrics, address, certificate })
 }
 
 /// Removes the socket file of a process that is gone; nothing else is ever removed.

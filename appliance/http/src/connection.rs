@@ -24,13 +24,15 @@ use rustls::crypto::SecureRandom;
 use strongroom_core::{Finish, ResponseRules, log};
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
-use strongroom_types::{Received, Refusal, Reply, Request};
+use strongroom_types::request::Head;
+use strongroom_types::{Operation, Received, Refusal, Reply, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Service;
+use crate::bind::MetricsAccess;
 use crate::body::SocketBody;
 use crate::cors::{self, Verdict as Cross};
 use crate::custom::CustomHeaders;
@@ -52,6 +54,7 @@ pub(crate) struct House {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) limits: Limits,
     pub(crate) headers: CustomHeaders,
+    pub(crate) metrics: MetricsAccess,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) random: &'static dyn SecureRandom,
     /// Requests under way.
@@ -270,7 +273,7 @@ impl Desk {
         if let Some(rules) = self.house.service.audited_headers() {
             wanted.extend(rules.audit_headers.iter().flat_map(|(name, _)| of(name)));
         }
-        if path == "sys/metrics" {
+        if path == METRICS {
             wanted.extend(of("accept"));
         }
         wanted
@@ -294,8 +297,15 @@ impl Desk {
         let Some(place) = Place::take(&self.house) else {
             return Err(Refusal::new(Kind::TooMany, "too many requests are under way: try again"));
         };
-        let request = Request { head, stage: Received { body: Box::new(body) } };
         let service = self.house.service.clone();
+        let is_metrics = asks_for_metrics(&head);
+        if self.house.metrics.only && !is_metrics {
+            return Err(Refusal::not_found());
+        }
+        if self.house.metrics.open && is_metrics && head.token.is_none() {
+            return service.open_metrics(&head);
+        }
+        let request = Request { head, stage: Received { body: Box::new(body) } };
         // What goes on without its client still counts as this connection, and as a request under way.
         let held = (self.seat.clone(), place, under_way);
         let mut work = Finish::new(async move {
@@ -316,6 +326,14 @@ impl Desk {
             Err(Refusal::new(Kind::Unavailable, "the request took too long; it may still take effect"))
         })
     }
+}
+
+const METRICS: &str = "sys/metrics";
+
+/// Whether the metrics are asked for, and nothing else.
+fn asks_for_metrics(head: &Head) -> bool {
+    let reads = matches!(head.operation, Operation::Read | Operation::Head);
+    reads && head.path.as_str() == METRICS && !head.path.has_trailing_slash()
 }
 
 /// Whether `path` is one that a person types into a browser.

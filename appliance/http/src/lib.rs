@@ -32,9 +32,10 @@ pub mod tls;
 use std::sync::Arc;
 
 use strongroom_core::{Core, ResponseRules};
+use strongroom_types::request::Head;
 use strongroom_types::{BoxFuture, Received, Refusal, Reply, Request};
 
-pub use bind::{Address, BindError, Bound, Listener, bind};
+pub use bind::{Address, BindError, Bound, Listener, MetricsAccess, bind};
 pub use custom::CustomHeaders;
 pub use limits::{Limits, Seating};
 pub use listener::serve;
@@ -44,6 +45,11 @@ pub use tls::{Certificate, MinVersion, Pem, Tls, TlsError};
 pub trait Service: Send + Sync + 'static {
     /// Answers one request. It is polled to its end, whatever the client does.
     fn handle(&self, request: Request<Received>) -> BoxFuture<'_, Result<Reply, Refusal>>;
+
+    /// The metrics for whoever has no token; asked only of a listener that is told to.
+    fn open_metrics(&self, _head: &Head) -> Result<Reply, Refusal> {
+        Err(Refusal::not_found())
+    }
 
     /// What is stored of how answers are to look to browsers.
     fn response_rules(&self) -> Arc<ResponseRules> {
@@ -59,6 +65,10 @@ pub trait Service: Send + Sync + 'static {
 impl Service for Arc<Core> {
     fn handle(&self, request: Request<Received>) -> BoxFuture<'_, Result<Reply, Refusal>> {
         Box::pin(Core::handle(self, request))
+    }
+
+    fn open_metrics(&self, head: &Head) -> Result<Reply, Refusal> {
+        Core::open_metrics(self, head)
     }
 
     fn response_rules(&self) -> Arc<ResponseRules> {

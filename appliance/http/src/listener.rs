@@ -84,7 +84,7 @@ impl Accepting {
 }
 
 async fn one(bound: Bound, service: Arc<dyn Service>, hall: Hall, mut stop: watch::Receiver<bool>) {
-    let Bound { socket, tls, mut limits, headers, .. } = bound;
+    let Bound { socket, tls, mut limits, headers, metrics, .. } = bound;
     limits.connections_per_address = limits.connections_per_address.min(hall.of_one_address);
     // Fails only where there is no runtime, and then nothing of this runs.
     let Ok(listener) = Accepting::new(socket) else { return };
@@ -95,6 +95,7 @@ async fn one(bound: Bound, service: Arc<dyn Service>, hall: Hall, mut stop: watc
         service,
         limits,
         headers,
+        metrics,
         tls: tls.map(TlsAcceptor::from),
         random: tls::provider().secure_random,
         requests: AtomicUsize::new(0),

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use strongroom_http::custom::CustomError;
-use strongroom_http::{CustomHeaders, Limits, MinVersion};
+use strongroom_http::{CustomHeaders, Limits, MetricsAccess, MinVersion};
 
 use super::stanza::{Stanza, parse_address};
-use super::{API_PORT, At, JsonLimits, Listener};
+use super::{API_PORT, At, JsonLimits, Listener, telemetry};
 
 /// One listener stanza of the type `kind`, and what it says of JSON, which counts for all listeners.
 pub fn read(kind: &str, stanza: &mut Stanza<'_>, json: &mut JsonLimits) -> Option<Listener> {
@@ -23,8 +23,10 @@ pub fn read(kind: &str, stanza: &mut Stanza<'_>, json: &mut JsonLimits) -> Optio
     };
     let limits = limits(stanza, json);
     let headers = headers(stanza);
+    let mut metrics = MetricsAccess::default();
+    stanza.blocks("telemetry", 0, |_, stanza| metrics = telemetry::of_listener(stanza));
     foreign(stanza);
-    Some(Listener { at: at?, limits, headers })
+    Some(Listener { at: at?, limits, headers, metrics })
 }
 
 /// `custom_response_headers { "default" = { "X-Name" = ["value"] } }`, by status.
@@ -173,7 +175,6 @@ fn foreign(stanza: &mut Stanza<'_>) {
         "chroot_namespace",
         "purpose",
         "role",
-        "telemetry",
         "profiling",
         "inflight_requests_logging",
         "disable_unauthed_rekey_endpoints",

@@ -6,7 +6,7 @@
 //! | [`load`] | files and folders into one [`Config`], or everything that is wrong with them |
 //! | [`stanza`] | reading one stanza: what nobody asks for is an unknown key |
 //! | [`report`] | problems and warnings with file, line and column |
-//! | `top`, `listener`, `storage`, `seal`, `audit`, `lockout` | the stanzas |
+//! | `top`, `listener`, `storage`, `seal`, `audit`, `lockout`, `telemetry` | the stanzas |
 //! | `words` | the nearest right word |
 
 mod audit;
@@ -17,6 +17,7 @@ pub mod report;
 mod seal;
 pub mod stanza;
 mod storage;
+mod telemetry;
 mod top;
 mod words;
 
@@ -31,9 +32,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use strongroom_core::LockoutSetting;
 use strongroom_core::log::Level;
-use strongroom_http::{CustomHeaders, Limits, MinVersion};
+use strongroom_core::{LockoutSetting, Telemetry};
+use strongroom_http::{CustomHeaders, Limits, MetricsAccess, MinVersion};
 use strongroom_store::Reserve;
 
 /// How deep the JSON of a request may be nested.
@@ -83,6 +84,8 @@ pub struct Config {
     pub log_level: Option<Level>,
     /// When somebody is locked out, by the kind of auth method or for `all`.
     pub user_lockout: BTreeMap<String, LockoutSetting>,
+    /// How the metrics are called, and which are told.
+    pub telemetry: Telemetry,
 }
 
 /// One address to listen on.
@@ -94,6 +97,8 @@ pub struct Listener {
     pub limits: Limits,
     /// What it adds to its answers.
     pub headers: CustomHeaders,
+    /// Whether the metrics are read there without a token.
+    pub metrics: MetricsAccess,
 }
 
 /// Where a listener listens.

@@ -123,6 +123,14 @@ impl<'a> Stanza<'a> {
         })
     }
 
+    /// A duration that may be none, in whole seconds.
+    pub fn whole_seconds(&mut self, key: &'a str) -> Option<i64> {
+        self.read(key, |item| match item.duration()? {
+            nanos @ 0.. => Ok((nanos + 999_999_999) / 1_000_000_000),
+            _ => Err(item.error(format!("{key} cannot be negative"))),
+        })
+    }
+
     /// A number of bytes, as a number or as `"16MiB"`, within `range`.
     pub fn bytes(&mut self, key: &'a str, range: RangeInclusive<u64>) -> Option<u64> {
         self.read(key, |item| {

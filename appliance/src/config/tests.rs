@@ -119,6 +119,24 @@ fn every_word_of_a_production_file_arrives() {
 }
 
 #[test]
+fn metrics_are_open_only_where_a_listener_says_so() {
+    let (_folder, file) = own(&folder("good/telemetry.hcl"));
+    let (config, _) = load(&[file]).unwrap();
+    let open = |open, only| MetricsAccess { open, only };
+    let found: Vec<MetricsAccess> = config.listeners.iter().map(|listener| listener.metrics).collect();
+    assert_eq!(found, [open(true, false), open(true, true), open(false, false)]);
+    let telemetry = Telemetry {
+        prefix: "strongroom".into(),
+        filters: vec![("strongroom.route".into(), false), ("strongroom.route.read".into(), true)],
+        ..Telemetry::default()
+    };
+    assert_eq!(config.telemetry, telemetry);
+    let (_folder, file) = own(&folder("good/production.hcl"));
+    let (config, _) = load(&[file]).unwrap();
+    assert!(config.listeners.iter().all(|listener| listener.metrics == MetricsAccess::default()));
+}
+
+#[test]
 fn files_of_a_folder_add_up_in_order_and_the_last_word_counts() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_core::LockoutSetting;
 use strongroom_core::log::{Level, NoLevel};
+use strongroom_core::{LockoutSetting, Telemetry};
 
 use super::stanza::Stanza;
 use super::{
     Audit, Config, DEFAULT_LEASE_TTL, JsonLimits, KEY_MEMORY, Listener, MAX_JSON_DEPTH, MAX_JSON_MEMBERS,
-    MAX_LEASE_TTL, Seal, Storage, audit, listener, lockout, seal, storage,
+    MAX_LEASE_TTL, Seal, Storage, audit, listener, lockout, seal, storage, telemetry,
 };
 
 /// What has been read so far. Of a single value the last file's counts; stanzas add up.
@@ -29,6 +29,7 @@ pub struct Draft {
     pid_file: Option<std::path::PathBuf>,
     log_level: Option<Level>,
     user_lockout: BTreeMap<String, LockoutSetting>,
+    telemetry: Option<Telemetry>,
 }
 
 impl Draft {
@@ -64,6 +65,11 @@ impl Draft {
             let setting = lockout::read(kind, stanza);
             if self.user_lockout.insert((*kind).to_owned(), setting).is_some() {
                 stanza.problem("there is one for this kind already");
+            }
+        });
+        top.blocks("telemetry", 0, |_, stanza| {
+            if self.telemetry.replace(telemetry::read(stanza)).is_some() {
+                stanza.problem("there is one already");
             }
         });
         self.values(top);
@@ -136,6 +142,7 @@ impl Draft {
             pid_file: self.pid_file,
             log_level: self.log_level,
             user_lockout: self.user_lockout,
+            telemetry: self.telemetry.unwrap_or_default(),
         })
     }
 }
@@ -194,7 +201,6 @@ fn foreign(top: &mut Stanza<'_>) {
         "request_limiter",
         "sentinel",
         "service_registration",
-        "telemetry",
         "unsafe_allow_api_audit_creation",
         "allow_audit_log_prefixing",
         "unsafe_cross_namespace_identity",

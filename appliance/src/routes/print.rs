@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
+use strongroom_core::OPEN_BY_CONFIGURATION;
 use strongroom_engine::FieldSpec;
 use strongroom_engine::surface::{Entry, Rule};
 
-/// Columns, and a line that counts.
+/// Columns, what the configuration may open besides, and a line that counts.
 pub fn table(entries: &[Entry]) -> String {
     let rows: Vec<[String; 3]> =
         entries.iter().map(|entry| [entry.method().to_owned(), entry.shown_path(), rule(entry)]).collect();
@@ -16,6 +17,9 @@ pub fn table(entries: &[Entry]) -> String {
     let mut out = String::new();
     for ([method, path, rule], entry) in rows.iter().zip(entries) {
         let _ = writeln!(out, "{method:6}  {path:paths$}  {rule:rules$}  {}", entry.summary);
+    }
+    for (method, path, wish) in OPEN_BY_CONFIGURATION.iter().filter(|_| !entries.is_empty()) {
+        let _ = writeln!(out, "{method} {path}: without a token on a listener that has {wish}");
     }
     let _ = write!(out, "{}", count(entries));
     out

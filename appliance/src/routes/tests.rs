@@ -40,6 +40,19 @@ fn c5_what_needs_no_token_is_pinned_and_nothing_is_without_a_rule() {
 }
 
 #[test]
+fn c5_what_the_configuration_may_open_is_said_and_needs_a_token_otherwise() {
+    let shown = answer(&Wish { unauthenticated: true, ..Wish::default() });
+    let said = "GET /sys/metrics: without a token on a listener that has telemetry { unauthenticated_metrics_access = true }";
+    assert!(shown.lines().any(|line| line == said), "{shown}");
+    let may_be_open: Vec<(&str, &str)> =
+        strongroom_core::OPEN_BY_CONFIGURATION.iter().map(|(method, path, _)| (*method, *path)).collect();
+    assert_eq!(may_be_open, [("GET", "/sys/metrics")]);
+    let all = all();
+    let entry = all.iter().find(|entry| entry.shown_path() == "/sys/metrics").unwrap();
+    assert_eq!((entry.method(), entry.rule), ("GET", Rule::AccessList));
+}
+
+#[test]
 fn every_operation_says_what_it_is_for_and_stands_once() {
     let all = all();
     let mut seen = BTreeSet::new();

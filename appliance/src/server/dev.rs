@@ -9,7 +9,7 @@ use std::sync::Arc;
 use data_encoding::BASE64;
 use strongroom_core::log::{self, Level};
 use strongroom_core::{Core, InitWish, Initialised, Parts, SealWish, Settings};
-use strongroom_http::{Address, Bound, CustomHeaders, Limits, MinVersion, Pem, Tls};
+use strongroom_http::{Address, Bound, CustomHeaders, Limits, MetricsAccess, MinVersion, Pem, Tls};
 use strongroom_os::{Arena, Protection};
 use strongroom_seal::{Devices, SystemEntropy};
 use strongroom_store::MemoryStore;
@@ -62,7 +62,8 @@ pub async fn serve(wish: &DevWish) -> Result<(), String> {
         min_version: MinVersion::Tls12,
     });
     let (limits, headers) = (Limits::default(), CustomHeaders::default());
-    let listener = strongroom_http::Listener { address: Address::Tcp(wish.address), tls, limits, headers };
+    let (address, metrics) = (Address::Tcp(wish.address), MetricsAccess::default());
+    let listener = strongroom_http::Listener { address, tls, limits, headers, metrics };
     let bound = strongroom_http::bind(listener).map_err(|cause| format!("listener: {cause}"))?;
     let made = initialise(&core, wish).await?;
     let token = made.root_token.expose_str().unwrap_or_default();

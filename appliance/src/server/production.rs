@@ -122,6 +122,7 @@ fn settings(config: &Config, storage_type: &'static str) -> Settings {
         folder: folder(&config.storage),
         node: config.node.clone(),
         user_lockout: config.user_lockout.clone(),
+        telemetry: config.telemetry.clone(),
     }
 }
 
@@ -161,7 +162,8 @@ fn bind(listener: &Listener) -> Result<Bound, String> {
         }
     };
     let (limits, headers) = (listener.limits.clone(), listener.headers.clone());
-    strongroom_http::bind(strongroom_http::Listener { address, tls, limits, headers })
+    let metrics = listener.metrics;
+    strongroom_http::bind(strongroom_http::Listener { address, tls, limits, headers, metrics })
         .map_err(|cause| format!("listener: {cause}"))
 }
 

@@ -104,7 +104,8 @@ pub fn all(metrics: &Metrics, facts: &Facts, now: Timestamp) -> Vec<Metric> {
     all.extend(counters(metrics).map(|(name, help, count)| Metric::new(name, help, Kind::Counter(count))));
     all.extend(births(metrics, facts));
     all.extend(routes(metrics, facts, now));
-    all
+    let called = |metric: Metric| Some(Metric { name: metrics.telemetry.called(metric.name)?, ..metric });
+    all.into_iter().filter_map(called).collect()
 }
 
 fn summaries(metrics: &Metrics) -> impl Iterator<Item = (&'static str, &'static str, &Summary)> {

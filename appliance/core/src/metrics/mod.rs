@@ -9,6 +9,7 @@ pub mod expose;
 pub mod in_flight;
 mod routes;
 mod summary;
+mod telemetry;
 mod timing;
 
 use strongroom_types::Timestamp;
@@ -17,12 +18,15 @@ use births::Births;
 use in_flight::InFlight;
 pub use routes::Routes;
 pub use summary::{Counter, QUANTILES, Recent, Summary, Told};
+pub use telemetry::Telemetry;
 pub use timing::Timed;
 
 /// Everything that is recorded, from the start of the process on.
 pub struct Metrics {
     /// Since when.
     pub started: Timestamp,
+    /// What of it is told, and by which names.
+    pub telemetry: Telemetry,
     /// Requests that are no logins, from the first check to the answer.
     pub handle_request: Summary,
     /// Logins.
@@ -71,9 +75,10 @@ pub struct Metrics {
 
 impl Metrics {
     /// Nothing is recorded yet.
-    pub fn new(started: Timestamp) -> Self {
+    pub fn new(started: Timestamp, telemetry: Telemetry) -> Self {
         Self {
             started,
+            telemetry,
             handle_request: Summary::default(),
             handle_login: Summary::default(),
             fetch_acl: Summary::default(),

@@ -1,22 +1,14 @@
-//! `sys/host-info`, `sys/in-flight-req` and `sys/metrics`: the machine, what is under way, and what was measured.
+//! `sys/host-info` and `sys/in-flight-req`: the machine, and what is under way.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
-use strongroom_engine::{Endpoint, Field, FieldSpec, Route};
-use strongroom_types::id::MountId;
-use strongroom_types::request::Head;
+use strongroom_engine::Route;
 use strongroom_types::{JsonMap, Refusal, Reply};
 
 use super::mounts::look;
-use crate::active::{Active, SYSTEM, TOKENS};
-use crate::host::{self, Process};
-use crate::metrics::catalogue::Facts;
-use crate::metrics::expose;
+use crate::host;
 use crate::perform::{Run, Scene, Work};
-
-const FORMAT: Field<String> = Field::new("format", "prometheus; anything else is JSON.");
-const METRICS: &[FieldSpec] = &[FORMAT.spec()];
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[
@@ -32,12 +24,6 @@ pub const ROUTES: &[Route<Run>] = &[
         help: "The requests under way; their paths are those of other clients' secrets.",
         sudo: true,
         endpoints: &[look("Read what is under way.", under_way)],
-        ..Route::BASE
-    },
-    Route {
-        path: "metrics",
-        help: "What was counted and measured since the start.",
-        endpoints: &[Endpoint { fields: METRICS, ..look("Read the metrics.", metrics) }],
         ..Route::BASE
     },
 ];
@@ -78,47 +64,4 @@ fn under_way(scene: &Scene<'_>) -> Result<Work, Refusal> {
         })
         .collect();
     Ok(Work::reply(Reply::data(all.into())))
-}
-
-fn metrics(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let is_text = scene.request.stage.call.get(&FORMAT).as_deref() == Some("prometheus");
-    Ok(Work::reply(shown(scene.active, is_text || accepts_text(&scene.request.head))))
-}
-
-/// Whether the client is Prometheus, or speaks as it does.
-fn accepts_text(head: &Head) -> bool {
-    let mut accepted = head.headers.iter().filter(|(name, _)| name == "accept");
-    accepted.any(|(_, value)| {
-        value.contains("application/openmetrics-text") || value.contains("prometheus/telemetry")
-    })
-}
-
-/// What core answers itself.
-const OWN: [(MountId, &str); 2] = [(SYSTEM, "sys/"), (TOKENS, "auth/token/")];
-
-/// The metrics of an unsealed server.
-pub fn shown(active: &Active, as_text: bool) -> Reply {
-    let mounts = active.mounts.load();
-    let all = mounts.all();
-    let auth = all.iter().filter(|mount| mount.is_auth()).count();
-    let names = all.iter().map(|mount| (mount.record.id, mount.record.path.clone()));
-    let own = OWN.map(|(id, path)| (id, path.to_owned()));
-    let facts = Facts {
-        cluster: Some(active.cluster.name.clone()),
-        mounts: Some((all.len() - auth, auth)),
-        names: Some(names.chain(own).collect()),
-        census: active.census.count(),
-        version: active.settings.version.clone(),
-        process: Process::now(),
-        tasks: tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks()),
-    };
-    let (metrics, now) = (&active.metrics, active.clock.reading());
-    match as_text {
-        true => Reply::Raw {
-            status: 200,
-            content_type: "text/plain; version=0.0.4; charset=utf-8",
-            body: expose::prometheus(metrics, &facts, now).into_bytes(),
-        },
-        false => Reply::Json { status: 200, body: expose::json(metrics, &facts, now) },
-    }
 }

@@ -12,6 +12,7 @@ mod host;
 mod internal;
 mod locked_users;
 pub mod loggers;
+pub mod metrics;
 mod mounts;
 mod node;
 mod password_policies;
@@ -55,6 +56,7 @@ pub const TABLES: &[Table<Run>] = &[
     state::ROUTES,
     counters::ROUTES,
     host::ROUTES,
+    metrics::ROUTES,
     rotate::ROUTES,
     rekey::ROUTES,
     generate_root::ROUTES,

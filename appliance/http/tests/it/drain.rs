@@ -79,6 +79,7 @@ fn plain_http_is_for_loopback_and_unix_sockets_only() {
         tls: None,
         limits: limits(),
         headers: Default::default(),
+        metrics: Default::default(),
     };
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:192.0.2.1]:0"] {
         let Err(error) = bind(listener(address)) else { panic!("{address} is served in clear") };
@@ -99,6 +100,7 @@ fn a_unix_socket_replaces_only_the_socket_of_a_process_that_is_gone() {
         tls: None,
         limits: limits(),
         headers: Default::default(),
+        metrics: Default::default(),
     };
     std::fs::write(&path, "mine").unwrap();
     assert!(matches!(bind(listener()), Err(BindError::Occupied(_))));

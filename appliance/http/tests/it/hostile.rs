@@ -267,7 +267,8 @@ fn connections_of_one_address_and_requests_under_way_are_limited() {
 fn all_listeners_share_the_seats_that_open_files_allow() {
     let bound = |limits: Limits| {
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
-        bind(Listener { address, tls: None, limits, headers: headers() }).unwrap()
+        bind(Listener { address, tls: None, limits, headers: headers(), metrics: Default::default() })
+            .unwrap()
     };
     let listeners = vec![bound(limits()), bound(limits())];
     let other = address(&listeners[1]);

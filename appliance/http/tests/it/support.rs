@@ -138,13 +138,23 @@ pub fn address(bound: &Bound) -> SocketAddr {
 impl Server {
     pub fn plain(limits: Limits) -> Self {
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
-        Self::start(bind(Listener { address, tls: None, limits, headers: headers() }).unwrap())
+        Self::start(
+            bind(Listener { address, tls: None, limits, headers: headers(), metrics: Default::default() })
+                .unwrap(),
+        )
     }
 
     pub fn tls(limits: Limits, min_version: MinVersion) -> Self {
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
         Self::start(
-            bind(Listener { address, tls: Some(tls(min_version)), limits, headers: headers() }).unwrap(),
+            bind(Listener {
+                address,
+                tls: Some(tls(min_version)),
+                limits,
+                headers: headers(),
+                metrics: Default::default(),
+            })
+            .unwrap(),
         )
     }
 

@@ -125,8 +125,14 @@ fn a_certificate_can_be_exchanged_while_the_listener_runs() {
         min_version: MinVersion::Tls13,
     };
     let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
-    let bound =
-        bind(Listener { address, tls: Some(pair), limits: limits(), headers: Default::default() }).unwrap();
+    let bound = bind(Listener {
+        address,
+        tls: Some(pair),
+        limits: limits(),
+        headers: Default::default(),
+        metrics: Default::default(),
+    })
+    .unwrap();
     let in_use = bound.certificate().unwrap();
     let server = Server::start(bound);
     let served = || shake(&server, &[b"h2"]).0.peer_certificates().unwrap()[0].to_vec();
@@ -145,8 +151,13 @@ fn certificates_and_keys_that_cannot_be_used_say_why() {
     let refused = |certificate: Pem, key: Pem| {
         let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
         let tls = Some(Tls { certificate, key, min_version: MinVersion::Tls13 });
-        let Err(error) = bind(Listener { address, tls, limits: limits(), headers: Default::default() })
-        else {
+        let Err(error) = bind(Listener {
+            address,
+            tls,
+            limits: limits(),
+            headers: Default::default(),
+            metrics: Default::default(),
+        }) else {
             panic!("was accepted")
         };
         error.to_string()
@@ -168,7 +179,13 @@ fn with_key_of(mode: u32) -> (tempfile::NamedTempFile, Result<strongroom_http::B
     let (certificate, file) = (Pem::File(ca().certificate.clone()), Pem::File(key.path().to_owned()));
     let tls = Some(Tls { certificate, key: file, min_version: MinVersion::Tls13 });
     let address = Address::Tcp("127.0.0.1:0".parse().unwrap());
-    let bound = bind(Listener { address, tls, limits: limits(), headers: Default::default() });
+    let bound = bind(Listener {
+        address,
+        tls,
+        limits: limits(),
+        headers: Default::default(),
+        metrics: Default::default(),
+    });
     (key, bound.map_err(|error| error.to_string()))
 }
 
