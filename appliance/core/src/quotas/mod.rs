@@ -197,7 +197,7 @@ impl Table {
     /// Charges the one quota that fits best. `Err` is a refusal that says when to come again.
     pub fn charge(&self, charge: &Charge<'_>) -> Result<Option<(&Quota, Verdict)>, Refusal> {
         let can_be_exempt = charge.reads || charge.path != EXEMPT_TO_READ;
-        if can_be_exempt && self.config.exempt.iter().any(|pattern| fits(pattern, charge.path)) {
+        if can_be_exempt && self.config.exempt.iter().any(|pattern| covers_path(pattern, charge.path)) {
             return Ok(None);
         }
         let of_mount = charge.mount.and_then(|mount| self.by_mount.get(&mount));
@@ -245,14 +245,14 @@ impl Quota {
 
     fn covers(&self, charge: &Charge<'_>) -> bool {
         match self.record.role.as_str() {
-            "" => self.record.path.is_empty() || fits(&self.record.path, charge.below),
+            "" => self.record.path.is_empty() || covers_path(&self.record.path, charge.below),
             role => charge.role.is_some_and(|asked| asked.eq_ignore_ascii_case(role)),
         }
     }
 }
 
 /// Whether `path` is `pattern`, or begins with what precedes its `*`.
-fn fits(pattern: &str, path: &str) -> bool {
+fn covers_path(pattern: &str, path: &str) -> bool {
     pattern.strip_suffix('*').map_or(path == pattern, |prefix| path.starts_with(prefix))
 }
 

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use strongroom_barrier::Write;
-use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
+use strongroom_engine::{Field, FieldSpec, Route};
 use strongroom_types::id::MountId;
-use strongroom_types::{JsonMap, Operation, Refusal, Reply};
+use strongroom_types::{JsonMap, Refusal, Reply};
 
+use super::endpoint::{alone, look, remove};
 use super::mounts::{
-    CONFIG, DESCRIPTION, ENTROPY, LOCAL, OPTIONS, SEAL_WRAP, alone, given_path, kind_asked, look, of_new,
-    options, show,
+    CONFIG, DESCRIPTION, ENTROPY, LOCAL, OPTIONS, SEAL_WRAP, given_path, kind_asked, of_new, options, show,
 };
 use super::tune::{TUNABLE, configure, read_tune_of, tune_of};
 use super::{PATH, at_top};
@@ -49,13 +49,7 @@ pub const ROUTES: &[Route<Run>] = &[
         endpoints: &[
             look("Read the method.", read),
             alone("Enable a method.", ENABLE, enable),
-            Endpoint {
-                operation: Operation::Delete,
-                summary: "Disable the method; its tokens end, its data is destroyed.",
-                fields: &[],
-                body: Body::None,
-                run: Run::Alone(disable),
-            },
+            remove("Disable the method; its tokens end, its data is destroyed.", disable),
         ],
         ..Route::BASE
     },

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
 use strongroom_types::{Operation, Refusal, Reply};
 
-use super::mounts::{alone, look};
+use super::endpoint::{alone, look};
 use super::{at_top, headers, one_error};
 use crate::perform::{After, Run, Scene, Work};
 use crate::rules::{CorsRecord, Setting};

@@ -4,7 +4,7 @@ use serde_json::json;
 use strongroom_engine::Route;
 use strongroom_types::{Refusal, Reply};
 
-use super::mounts::look;
+use super::endpoint::look;
 use crate::perform::{Run, Scene, Work};
 
 /// The routes of this file.

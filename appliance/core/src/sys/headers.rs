@@ -6,8 +6,8 @@ use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Rout
 use strongroom_types::{JsonMap, Operation, Refusal, Reply};
 
 use super::at_top;
-use super::mounts::{alone, look};
-use crate::perform::{After, Run, Scene, SystemHandler, Work};
+use super::endpoint::{alone, look, remove};
+use crate::perform::{After, Run, Scene, Work};
 use crate::rules::{AuditHeaders, Setting, UiHeaders};
 
 const HEADER: Param =
@@ -39,7 +39,7 @@ pub const ROUTES: &[Route<Run>] = &[
         endpoints: &[
             Endpoint { fields: &[MULTIVALUE.spec()], ..look("Read it.", read_ui) },
             alone("Set it.", UI, write_ui),
-            delete("Remove it.", remove_ui),
+            remove("Remove it.", remove_ui),
         ],
         ..Route::BASE
     },
@@ -58,7 +58,7 @@ pub const ROUTES: &[Route<Run>] = &[
         endpoints: &[
             look("Read whether it is hashed.", read_audited),
             alone("Show it.", AUDITED, write_audited),
-            delete("Show it no longer.", remove_audited),
+            remove("Show it no longer.", remove_audited),
         ],
         ..Route::BASE
     },
@@ -66,10 +66,6 @@ pub const ROUTES: &[Route<Run>] = &[
 
 const UI: &[FieldSpec] = &[VALUES.spec(), MULTIVALUE.spec()];
 const AUDITED: &[FieldSpec] = &[HMAC.spec()];
-
-const fn delete(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
-    Endpoint { operation: Operation::Delete, summary, fields: &[], body: Body::None, run: Run::Alone(run) }
-}
 
 /// Whether `text` can be the name of a header.
 pub(super) fn is_name(text: &str) -> bool {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use strongroom_engine::Route;
 use strongroom_types::{JsonMap, Refusal, Reply};
 
-use super::mounts::look;
+use super::endpoint::look;
 use crate::host;
 use crate::perform::{Run, Scene, Work};
 

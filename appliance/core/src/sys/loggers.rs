@@ -5,7 +5,7 @@ use serde_json::json;
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Route};
 use strongroom_types::{JsonMap, Operation, Refusal, Reply};
 
-use super::mounts::look;
+use super::endpoint::look;
 use crate::log::{self, Level, Logger};
 use crate::perform::{After, Run, Scene, SystemHandler, Work};
 

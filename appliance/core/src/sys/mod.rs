@@ -6,6 +6,7 @@ mod capabilities;
 mod clock;
 mod cors;
 mod counters;
+mod endpoint;
 mod generate_root;
 mod headers;
 mod host;

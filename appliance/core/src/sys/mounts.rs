@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 use strongroom_barrier::Write;
-use strongroom_engine::{Body, Call, Endpoint, Field, FieldSpec, MountOptions, Route};
+use strongroom_engine::{Call, Field, FieldSpec, MountOptions, Route};
 use strongroom_types::id::MountId;
-use strongroom_types::{ApiPath, JsonMap, Operation, Refusal, Reply};
+use strongroom_types::{ApiPath, JsonMap, Refusal, Reply};
 
+use super::endpoint::{alone, look, remove};
 use super::tune::configure;
 use super::{PATH, at_top};
 use crate::fault::damaged;
@@ -59,29 +60,11 @@ pub const ROUTES: &[Route<Run>] = &[
         endpoints: &[
             look("Read the mount.", read),
             alone("Mount an engine.", ENABLE, enable),
-            Endpoint {
-                operation: Operation::Delete,
-                summary: "Unmount the engine and destroy its data.",
-                fields: &[],
-                body: Body::None,
-                run: Run::Alone(disable),
-            },
+            remove("Unmount the engine and destroy its data.", disable),
         ],
         ..Route::BASE
     },
 ];
-
-pub(super) const fn look(summary: &'static str, run: crate::perform::SystemHandler) -> Endpoint<Run> {
-    Endpoint { operation: Operation::Read, summary, fields: &[], body: Body::None, run: Run::Free(run) }
-}
-
-pub(super) const fn alone(
-    summary: &'static str,
-    fields: &'static [FieldSpec],
-    run: crate::perform::SystemHandler,
-) -> Endpoint<Run> {
-    Endpoint { operation: Operation::Update, summary, fields, body: Body::Json, run: Run::Alone(run) }
-}
 
 fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
     Ok(Work::reply(at_top(all(scene))))

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Route};
 use strongroom_types::{Operation, Refusal, Reply};
 
-use super::mounts::look;
+use super::endpoint::look;
 use crate::perform::{Run, Scene, SystemHandler, Work};
 
 const COMMAND: Field<String> = Field::new("command", "Refused: no program is started.").required();

@@ -6,7 +6,7 @@ use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Rout
 use strongroom_types::id::MountId;
 use strongroom_types::{ApiPath, Operation, Refusal, Reply};
 
-use super::mounts::{alone, look};
+use super::endpoint::{alone, look};
 use crate::active::{Active, SYSTEM, TOKENS};
 use crate::fault::{barrier, damaged};
 use crate::perform::{After, Run, Scene, Work};

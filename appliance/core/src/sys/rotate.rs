@@ -9,9 +9,10 @@ use strongroom_types::time::format_duration;
 use strongroom_types::{Operation, Refusal, Reply, Timestamp};
 
 use super::at_top;
+use super::endpoint::look;
 use crate::active::Active;
 use crate::fault::{barrier, damaged};
-use crate::perform::{After, Run, Scene, SystemHandler, Work};
+use crate::perform::{After, Run, Scene, Work};
 
 const ENABLED: Field<bool> = Field::new("enabled", "Whether terms are added by themselves.");
 const MAX_OPERATIONS: Field<i64> =
@@ -64,10 +65,6 @@ const CONFIG_ENDPOINTS: &[Endpoint<Run>] = &[
         run: Run::Alone(write_config),
     },
 ];
-
-const fn look(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
-    Endpoint { operation: Operation::Read, summary, fields: &[], body: Body::None, run: Run::Free(run) }
-}
 
 fn status(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let status = scene.active.barrier.key_status();

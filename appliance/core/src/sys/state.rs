@@ -4,7 +4,7 @@ use serde_json::json;
 use strongroom_engine::{Body, Endpoint, Param, ParamKind, Route};
 use strongroom_types::{Operation, Refusal, Reply};
 
-use super::mounts::look;
+use super::endpoint::look;
 use crate::perform::{Run, Scene, Work};
 
 const SUBSYSTEM: Param = Param { name: "subsystem", help: "Which part.", kind: ParamKind::Exact };

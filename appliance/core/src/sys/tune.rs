@@ -6,7 +6,8 @@ use strongroom_engine::{Cx, Field, FieldSpec, Kind, Route};
 use strongroom_types::time::parse_duration;
 use strongroom_types::{JsonMap, Refusal, Reply};
 
-use super::mounts::{DESCRIPTION, OPTIONS, alone, given_path, look, options, show_config, system_record};
+use super::endpoint::{alone, look};
+use super::mounts::{DESCRIPTION, OPTIONS, given_path, options, show_config, system_record};
 use super::{PATH, at_top};
 use crate::fault::{barrier, damaged};
 use crate::mounts::{MountConfig, is_auth, name_of};

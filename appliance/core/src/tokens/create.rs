@@ -7,7 +7,7 @@ use strongroom_types::{JsonMap, Refusal, Secret};
 
 use super::grant::{self, child_policies};
 use super::renew::capped;
-use super::role::{self, RoleRecord, fits};
+use super::role::{self, RoleRecord, glob_matches};
 use super::role_routes::ROLE;
 use super::routes::{asker, auth_reply, has_sudo, in_view, own, reader, seconds};
 use super::{Known, ROOT, Wish, name};
@@ -181,7 +181,7 @@ fn check_alias(scene: &Scene<'_>, role: Option<&RoleRecord>) -> Result<(), Refus
     };
     let alias = alias.to_lowercase();
     let allowed = role.allowed_entity_aliases.iter().flatten();
-    match allowed.into_iter().any(|allowed| fits(&allowed.to_lowercase(), &alias)) {
+    match allowed.into_iter().any(|allowed| glob_matches(&allowed.to_lowercase(), &alias)) {
         true => Err(Refusal::bad_request("'entity_alias' is not available: there are no entities yet")),
         false => Err(Refusal::bad_request("invalid 'entity_alias' value: the role does not allow it")),
     }

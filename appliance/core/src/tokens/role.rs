@@ -120,13 +120,13 @@ impl RoleRecord {
     /// Whether its tokens may hold `policy`, as far as it says what is allowed.
     pub fn allows(&self, policy: &str) -> bool {
         self.allowed_policies.iter().any(|allowed| allowed == policy)
-            || self.allowed_policies_glob.iter().any(|glob| fits(glob, policy))
+            || self.allowed_policies_glob.iter().any(|glob| glob_matches(glob, policy))
     }
 
     /// Whether its tokens must not hold `policy`.
     pub fn disallows(&self, policy: &str) -> bool {
         self.disallowed_policies.iter().any(|refused| refused == policy)
-            || self.disallowed_policies_glob.iter().any(|glob| fits(glob, policy))
+            || self.disallowed_policies_glob.iter().any(|glob| glob_matches(glob, policy))
     }
 
     /// The path that its tokens are made at.
@@ -207,8 +207,8 @@ fn names(
     Ok(all)
 }
 
-/// Whether `text` fits `glob`, in which `*` stands for any text.
-pub fn fits(glob: &str, text: &str) -> bool {
+/// Whether `glob` matches all of `text`: in it, `*` stands for any text.
+pub fn glob_matches(glob: &str, text: &str) -> bool {
     let Some((start, rest)) = glob.split_once('*') else { return glob == text };
     let Some(mut left) = text.strip_prefix(start) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();
@@ -230,10 +230,10 @@ mod tests {
         for (glob, text) in
             [("*", ""), ("*", "a"), ("a*", "ab"), ("*b", "ab"), ("a*c*e", "abcde"), ("a", "a"), ("**", "x")]
         {
-            assert!(fits(glob, text), "{glob} {text}");
+            assert!(glob_matches(glob, text), "{glob} {text}");
         }
         for (glob, text) in [("a*", "ba"), ("a", "ab"), ("a*a", "a"), ("a*b*b", "ab"), ("", "a")] {
-            assert!(!fits(glob, text), "{glob} {text}");
+            assert!(!glob_matches(glob, text), "{glob} {text}");
         }
     }
 
