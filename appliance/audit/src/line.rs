@@ -8,10 +8,12 @@
 //! | | |
 //! |---|---|
 //! | hashed | every text that is a value in `request.data` and `response.data`; tokens; accessors (option `hmac_accessor`); bodies that are bytes; headers marked so |
-//! | in clear | keys of objects, numbers, booleans, null; paths, policies, names, addresses, ids; warnings and errors, whose texts never repeat a secret; what [`Clear`] names |
+//! | in clear | keys of objects, numbers, booleans, null; paths, policies, names, addresses, ids; warnings and errors, whose texts never repeat a secret; what [`Clear`](crate::Clear) names |
 //! | left out | what is empty or zero |
 //!
 //! Both lines of a request hold the same `auth` and `request`: hashed once, for the first, and copied into the second.
+
+mod texts;
 
 use std::ops::Range;
 
@@ -20,7 +22,8 @@ use strongroom_types::reply::{AuthReply, Logical};
 use strongroom_types::{JsonMap, Operation, Reply, Timestamp};
 
 use crate::json::{Object, push};
-use crate::{Clear, Event, Mount, ResponseEvent, Salt};
+use crate::{Event, Mount, ResponseEvent, Salt};
+use texts::Texts;
 
 /// How one sink wants its lines.
 pub(crate) struct Style<'s> {
@@ -282,78 +285,4 @@ impl Style<'_> {
             accessor => object.put(key, accessor),
         }
     }
-}
-
-/// The values of one line's data, counted.
-struct Texts<'s> {
-    style: &'s Style<'s>,
-    /// How many more texts may be hashed.
-    left: usize,
-}
-
-impl Texts<'_> {
-    /// The outermost object. Under the keys `counted` stands how many there are, instead of what they are.
-    fn map(
-        &mut self,
-        out: &mut Vec<u8>,
-        data: &JsonMap,
-        clear: Clear<'_>,
-        counted: Option<&[&str]>,
-    ) -> Result<(), TooManyStrings> {
-        let mut object = Object::begin(out);
-        for (key, value) in data {
-            let out = object.foreign_key(key);
-            let count = match value {
-                Value::Array(items) => Some(items.len()),
-                Value::Object(members) => Some(members.len()),
-                _ => None,
-            };
-            match count.filter(|_| counted.is_some_and(|counted| counted.contains(&key.as_str()))) {
-                Some(count) => push(out, count),
-                None if (clear.field)(key) => push(out, value),
-                None => self.value(out, value, is_named(clear.keys, key), clear.keys)?,
-            }
-        }
-        object.end();
-        Ok(())
-    }
-
-    /// Any value; `shown` if the key it stands under is in clear.
-    fn value(
-        &mut self,
-        out: &mut Vec<u8>,
-        value: &Value,
-        shown: bool,
-        clear_keys: &[String],
-    ) -> Result<(), TooManyStrings> {
-        match value {
-            Value::String(text) if !shown => {
-                self.left = self.left.checked_sub(1).ok_or(TooManyStrings)?;
-                self.style.secret(out, text.as_bytes());
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => push(out, value),
-            Value::Array(items) => {
-                out.push(b'[');
-                for (at, item) in items.iter().enumerate() {
-                    if at > 0 {
-                        out.push(b',');
-                    }
-                    self.value(out, item, shown, clear_keys)?;
-                }
-                out.push(b']');
-            }
-            Value::Object(members) => {
-                let mut object = Object::begin(out);
-                for (key, value) in members {
-                    self.value(object.foreign_key(key), value, is_named(clear_keys, key), clear_keys)?;
-                }
-                object.end();
-            }
-        }
-        Ok(())
-    }
-}
-
-fn is_named(keys: &[String], key: &str) -> bool {
-    keys.iter().any(|named| named == key)
 }

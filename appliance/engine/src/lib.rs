@@ -7,7 +7,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`route`] | [`Route`], [`Endpoint`], [`Handler`], [`Outcome`]: the table and what a handler returns |
+//! | [`route`] | [`Route`], [`Endpoint`], [`Param`]: the table, and which of its routes a path means |
+//! | [`handler`] | [`Handler`], [`Outcome`]: how an endpoint runs, and what comes of it |
 //! | [`field`] | typed fields of a body or a query: declared once, converted and checked before a handler runs |
 //! | [`cx`] | [`Cx`] and [`Call`]: what a handler is lent, what it is asked |
 //! | [`auth`] | auth methods: engines whose routes log somebody in, and what the token is to be |
@@ -37,6 +38,7 @@
 pub mod auth;
 pub mod cx;
 pub mod field;
+pub mod handler;
 pub mod lease;
 pub mod openapi;
 pub mod record;
@@ -48,10 +50,9 @@ pub mod testing;
 pub use auth::{Knock, Login, Method, NoLogin, TokenWish};
 pub use cx::{Call, Caller, Cx, MountInfo, MountOptions};
 pub use field::{Field, FieldSpec, Kind, KvPairs, Seconds};
+pub use handler::{Handler, LoginRun, Outcome, Run};
 pub use lease::{LeaseHandler, LeaseWish, Leased, Renewal, SecretKind};
-pub use route::{
-    Body, Endpoint, Exists, Handler, LoginRun, Outcome, Param, ParamKind, Params, Route, Run, Table,
-};
+pub use route::{Body, Endpoint, Exists, Param, ParamKind, Params, Route, Table};
 
 pub use strongroom_barrier::{Due, Entry, Minute, Name, Reader, Write};
 pub use strongroom_types::{Entropy, JsonMap, Operation, Refusal, Reply};

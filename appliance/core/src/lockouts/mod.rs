@@ -6,7 +6,7 @@
 //! are told how they came out.
 //!
 //! What counts is in memory, so that a failed login waits for nothing: neither tells the time whether there is such a
-//! one, nor does each guess cost a write. What has changed is stored [a moment later](flush), once for each alias, however
+//! one, nor does each guess cost a write. What has changed is stored [a moment later](mod@flush), once for each alias, however
 //! often it has failed, and before sealing; a process that is killed forgets the last second. Failures of nobody are
 //! counted all the same, so that a lockout does not tell who exists, but not stored, and the longest ago are
 //! forgotten first. So strangers make neither memory nor storage grow beyond the aliases that there are.

@@ -8,7 +8,7 @@ use strongroom_types::id::MountId;
 use strongroom_types::request::Head;
 use strongroom_types::{Refusal, Reply, Timestamp};
 
-use super::mounts::look;
+use super::endpoint::look;
 use crate::Core;
 use crate::active::{Active, SYSTEM, TOKENS};
 use crate::host::Process;
