@@ -18,6 +18,8 @@ use crate::{Core, Finish, SealWish};
 
 /// Largest body of these paths: whoever sends it is nobody yet.
 const MAX_BODY: usize = 64 * 1024;
+/// The same of an init that may happen: as many keys as there can be shares, of the usual size.
+const MAX_INIT: usize = 2 * 1024 * 1024;
 
 const SHARES: Field<i64> =
     Field::new("secret_shares", "How many custodians get a share; 5 if neither number is given.");
@@ -29,9 +31,13 @@ const RECOVERY_THRESHOLD: Field<i64> =
     Field::new("recovery_threshold", "How many of them open without any device.");
 const TOTAL_LOSS: Field<bool> =
     Field::new("accept_total_loss", "Needed for recovery_shares=0: a lost device then loses everything.");
-const PGP_KEYS: Field<Value> = Field::new("pgp_keys", "Not available.");
-const RECOVERY_PGP_KEYS: Field<Value> = Field::new("recovery_pgp_keys", "Not available.");
-const ROOT_PGP_KEY: Field<Value> = Field::new("root_token_pgp_key", "Not available.");
+const PGP_KEYS: Field<Vec<String>> = Field::new(
+    "pgp_keys",
+    "OpenPGP keys, one for each share and in base64: each share is handed out encrypted for its key.",
+);
+const RECOVERY_PGP_KEYS: Field<Vec<String>> =
+    Field::new("recovery_pgp_keys", "The same for the break-glass shares.");
+const ROOT_PGP_KEY: Field<String> = Field::new("root_token_pgp_key", "The same for the root token.");
 const KEY: Field<String> = Field::new("key", "One share, in hexadecimal or base64.");
 const RESET: Field<bool> = Field::new("reset", "Forgets the shares given so far.");
 
@@ -131,7 +137,9 @@ pub async fn answer(core: &Arc<Core>, request: Request<Received>) -> Result<Repl
     let endpoint = route.endpoint(operation).ok_or_else(|| Refusal::new(Kind::Unsupported, ""))?;
     let mut fields = JsonMap::new();
     if endpoint.body == Body::Json {
-        let raw = body.read(MAX_BODY).await.map_err(crate::stage::unread)?;
+        let is_large = matches!(endpoint.run, Which::Init) && !core.is_initialised();
+        let raw =
+            body.read(if is_large { MAX_INIT } else { MAX_BODY }).await.map_err(crate::stage::unread)?;
         // Old clients write `Key` and `Reset`.
         let given = object(&raw, &core.parts.settings.json)?.into_iter();
         fields = given.map(|(key, value)| (key.to_lowercase(), value)).collect();
@@ -154,25 +162,15 @@ fn json_reply(body: Value) -> Result<Reply, Refusal> {
 // === init ===
 
 async fn init(core: &Arc<Core>, fields: &JsonMap) -> Result<Reply, Refusal> {
-    for field in [PGP_KEYS, RECOVERY_PGP_KEYS, ROOT_PGP_KEY] {
-        let is_given = |value: &Value| match value {
-            Value::String(text) => !text.is_empty(),
-            Value::Array(items) => !items.is_empty(),
-            _ => true,
-        };
-        if field.of(fields).as_ref().is_some_and(is_given) {
-            let name = field.spec().name;
-            return Err(Refusal::bad_request(format!(
-                "{name} is not available: shares are handed out as they are"
-            )));
-        }
-    }
     let wish = InitWish {
         secret_shares: SHARES.of(fields),
         secret_threshold: THRESHOLD.of(fields),
         recovery_shares: RECOVERY_SHARES.of(fields),
         recovery_threshold: RECOVERY_THRESHOLD.of(fields),
         accept_total_loss: TOTAL_LOSS.of(fields).unwrap_or_default(),
+        pgp_keys: PGP_KEYS.of(fields).unwrap_or_default(),
+        recovery_pgp_keys: RECOVERY_PGP_KEYS.of(fields).unwrap_or_default(),
+        root_token_pgp_key: ROOT_PGP_KEY.of(fields).filter(|key| !key.is_empty()),
         root_token: None,
     };
     let own = core.clone();

@@ -1,16 +1,17 @@
 //! A new root token, decided by a threshold of people. It leaves the appliance under a one-time pad (OTP) that only whoever
-//! has begun knows.
+//! has begun knows, or encrypted for an OpenPGP key that they have named.
 
 use std::sync::Arc;
 
 use data_encoding::BASE64_NOPAD;
 use strongroom_barrier::Write;
+use strongroom_openpgp::Recipient;
 use strongroom_seal::SlotTable;
 use strongroom_types::{Refusal, Secret};
 use zeroize::Zeroizing;
 
 use super::rekey::must_have;
-use super::{Quorum, no_people, table};
+use super::{Quorum, no_people, pgp, table};
 use crate::perform::Scene;
 use crate::tokens::{TOKEN_LEN, Wish, base62};
 
@@ -18,9 +19,25 @@ use crate::tokens::{TOKEN_LEN, Wish, base62};
 pub struct Generation {
     /// Who agrees.
     pub quorum: Quorum,
-    otp: Secret,
+    cover: Cover,
     /// As it was at the beginning.
     table: Arc<SlotTable>,
+}
+
+/// What the token leaves under.
+enum Cover {
+    Pad(Secret),
+    Key(Recipient),
+}
+
+/// What whoever begins has for the token.
+pub enum Given {
+    /// Nothing: a pad is made.
+    Nothing,
+    /// A pad of their own.
+    Pad(Secret),
+    /// A key, read and tried.
+    Key(Recipient),
 }
 
 /// What a share has led to.
@@ -29,8 +46,10 @@ pub enum Step {
     More,
     /// A token exists, once `writes` are committed to the tokens' view.
     Made {
-        /// The token under the one-time pad, in base64 without padding.
+        /// The token: under the one-time pad, in base64 without padding; or as a message for the key, in base64.
         encoded: String,
+        /// Of the key.
+        fingerprint: String,
         /// What is to be committed.
         writes: Vec<Write>,
     },
@@ -40,12 +59,8 @@ const WHAT: &str = "generation";
 /// What the nonce is of.
 const OF: &str = "this root generation operation";
 
-/// Begins. `given` is a pad of the asker's own; the pad that was made, if it is not.
-pub fn start(
-    scene: &Scene<'_>,
-    given: Option<Secret>,
-    share: Option<&str>,
-) -> Result<Option<Secret>, Refusal> {
+/// Begins. The pad, if one was made.
+pub fn start(scene: &Scene<'_>, given: Given, share: Option<&str>) -> Result<Option<Secret>, Refusal> {
     let table = Arc::new(table(scene)?);
     let mut quorum = Quorum::new(scene, &table)?;
     if quorum.progress().t == 0 {
@@ -56,20 +71,23 @@ pub fn start(
     if held.root.is_some() && !again {
         return Err(Refusal::bad_request("root generation already in progress"));
     }
-    if given.as_ref().is_some_and(|otp| otp.len() != TOKEN_LEN) {
+    if matches!(&given, Given::Pad(otp) if otp.len() != TOKEN_LEN) {
         let text = format!("OTP string is wrong length: a token has {TOKEN_LEN} characters");
         return Err(Refusal::bad_request(text));
     }
     if let Some(share) = share {
         quorum.offer(scene, share, WHAT)?;
     }
-    let is_ours = given.is_none();
-    let otp = match given {
-        Some(otp) => otp,
-        None => Secret::from(base62(scene.active.entropy.as_ref(), TOKEN_LEN)?),
+    let (cover, told) = match given {
+        Given::Pad(otp) => (Cover::Pad(otp), None),
+        Given::Key(recipient) => (Cover::Key(recipient), None),
+        Given::Nothing => {
+            let otp = Secret::from(base62(scene.active.entropy.as_ref(), TOKEN_LEN)?);
+            let told = Secret::copy_of(otp.expose());
+            (Cover::Pad(otp), Some(told))
+        }
     };
-    let told = is_ours.then(|| Secret::copy_of(otp.expose()));
-    held.root = Some(Generation { quorum, otp, table });
+    held.root = Some(Generation { quorum, cover, table });
     Ok(told)
 }
 
@@ -97,9 +115,24 @@ pub fn update(scene: &Scene<'_>, key: &str, nonce: &str) -> Result<Step, Refusal
     root.quorum.check(nonce, OF)?;
     let Some(by) = root.quorum.offer(scene, key, WHAT)? else { return Ok(Step::More) };
     must_have(&table(scene)?, by)?;
-    let minted = scene.active.tokens.mint(Wish::root(), scene.active.entropy.as_ref(), scene.now)?;
-    let encoded = padded(&minted.auth.client_token, &root.otp);
-    Ok(Step::Made { encoded: BASE64_NOPAD.encode(&encoded), writes: minted.writes })
+    let entropy = scene.active.entropy.as_ref();
+    let minted = scene.active.tokens.mint(Wish::root(), entropy, scene.now)?;
+    let token = &minted.auth.client_token;
+    let encoded = match &root.cover {
+        Cover::Pad(otp) => BASE64_NOPAD.encode(&padded(token, otp)),
+        Cover::Key(recipient) => pgp::token(recipient, token, entropy)?,
+    };
+    Ok(Step::Made { encoded, fingerprint: root.fingerprint(), writes: minted.writes })
+}
+
+impl Generation {
+    /// Of the key that the token is encrypted for; nothing if there is none.
+    pub fn fingerprint(&self) -> String {
+        match &self.cover {
+            Cover::Pad(_) => String::new(),
+            Cover::Key(recipient) => recipient.fingerprint(),
+        }
+    }
 }
 
 fn none() -> Refusal {

@@ -1,4 +1,6 @@
-//! What a threshold of custodians decides: new shares for themselves ([`rekey`]), or a new root token ([`generate`]).
+//! What a threshold of custodians decides: new shares for themselves ([`rekey`]), or a new root token ([`generate`]). Either may be
+//! encrypted for the OpenPGP keys of whom it is for ([`pgp`]): the keys are read and tried before anything begins, and nothing is
+//! committed that was not encrypted.
 //!
 //! An attempt lives in memory only: it ends when it is cancelled, when its effect is committed, a day after somebody
 //! was last heard, and with sealing. There is one of each kind. Shares are checked one by one against the commitments of
@@ -8,7 +10,9 @@
 //! another one: an attempt knows the request that it has last heard.
 
 pub mod generate;
+pub mod pgp;
 pub mod rekey;
+mod whose;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +27,9 @@ use crate::log::{self, Seldom};
 use crate::perform::Scene;
 
 use generate::Generation;
-use rekey::{Rekey, Whose};
+use rekey::Rekey;
+
+pub use whose::Whose;
 
 /// Seconds after which an attempt is forgotten that nobody has gone on with.
 const LASTS: i64 = 24 * 3600;
@@ -179,15 +185,4 @@ pub fn no_people() -> Refusal {
         "nobody holds a share: only devices open this appliance, and a device cannot agree to anything. With a root token \
          make recovery keys first: strongroom operator rotate-keys -target=recovery -init",
     )
-}
-
-/// Refuses to encrypt for PGP keys.
-pub fn refuse_pgp(name: &str, is_given: bool) -> Result<(), Refusal> {
-    match is_given {
-        false => Ok(()),
-        true => Err(Refusal::bad_request(format!(
-            "{name} is not available: shares and tokens are handed out as they are. Leave it out, and have each custodian \
-             encrypt what is theirs"
-        ))),
-    }
 }

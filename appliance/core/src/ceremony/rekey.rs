@@ -10,24 +10,18 @@
 //! The change is one batch ([`crate::lifecycle::slots`]). Without verification it may be committed and its answer lost: that
 //! is why the old slot stays. At no point is there only a slot whose shares nobody has.
 
+use std::sync::Arc;
+
 use strongroom_seal::{GroupPlan, NewSlot, Slot, SlotId, SlotPlan, SlotTable, make_new, new_shares};
 use strongroom_types::{Refusal, Secret};
 use tokio::runtime::Handle;
 
-use super::{Quorum, no_people, table};
-use crate::lifecycle::init::{BREAK_GLASS, DAILY, people};
+use super::pgp::{Kept, Recipients};
+use super::{Quorum, Whose, no_people, table};
+use crate::lifecycle::init::people;
 use crate::lifecycle::seal_fault;
 use crate::lifecycle::slots::{self, Change};
 use crate::perform::Scene;
-
-/// Whose shares are replaced.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    /// Those who unseal.
-    Unseal,
-    /// Those of last resort.
-    Recovery,
-}
 
 /// An attempt.
 pub struct Rekey {
@@ -39,6 +33,10 @@ pub struct Rekey {
     pub count: u8,
     /// Whether they are to be read back first.
     pub verify: bool,
+    /// Whom they are encrypted for.
+    pub recipients: Arc<Recipients>,
+    /// Whether what is encrypted is kept, too.
+    pub backup: bool,
     /// Handed out, to be read back.
     pub made: Option<Made>,
 }
@@ -46,6 +44,8 @@ pub struct Rekey {
 /// A slot that waits for its shares to be read back.
 pub struct Made {
     slot: Slot,
+    /// Kept once they are in force.
+    kept: Option<Kept>,
     /// Those who read back.
     pub quorum: Quorum,
 }
@@ -58,47 +58,28 @@ pub struct RekeyWish {
     pub threshold: Option<i64>,
     /// Whether the new shares are to be read back before they count.
     pub verify: bool,
+    /// Keys of those whom the new shares are for, in order; none where they are handed out as they are.
+    pub pgp_keys: Vec<String>,
+    /// Whether what is encrypted for them is kept, too.
+    pub backup: bool,
 }
 
 /// New shares.
 pub struct HandedOut {
-    /// Once.
+    /// Once: as they are, or encrypted.
     pub shares: Vec<Secret>,
     /// Of the verification, if there is to be one.
     pub verification_nonce: Option<String>,
     /// What is to be committed, if there is not.
-    pub change: Option<Change>,
+    pub change: Option<InForce>,
 }
 
-impl Whose {
-    /// The name of their keyslot.
-    fn slot(self) -> &'static str {
-        match self {
-            Self::Unseal => DAILY,
-            Self::Recovery => BREAK_GLASS,
-        }
-    }
-
-    /// Their keyslot; none where there are to be the first people of last resort beside devices. Or why it cannot be given
-    /// new shares.
-    fn find(self, table: &SlotTable) -> Result<Option<&Slot>, Refusal> {
-        let slot = table.slots().iter().find(|slot| slot.name == self.slot());
-        let are_devices =
-            table.slots().iter().flat_map(|slot| &slot.groups).any(|g| g.devices().next().is_some());
-        let text = match (self, slot) {
-            (_, Some(slot)) if slot.people().is_some() => return Ok(Some(slot)),
-            (Self::Recovery, None) if are_devices => return Ok(None),
-            (Self::Recovery, None) => {
-                "people unseal this appliance: there are no recovery keys, and rekey gives them new unseal keys"
-            }
-            (Self::Unseal, _) => {
-                "devices unseal this appliance: there are no unseal keys to replace; recovery keys are, with \
-                 -target=recovery"
-            }
-            (Self::Recovery, _) => "this keyslot has no group of people of its own",
-        };
-        Err(Refusal::bad_request(text))
-    }
+/// What brings new shares into force.
+pub struct InForce {
+    /// The keyslots.
+    pub change: Change,
+    /// What is kept of them, encrypted, in the same batch.
+    pub kept: Option<Kept>,
 }
 
 impl Rekey {
@@ -121,7 +102,15 @@ pub fn start(
     wish: &RekeyWish,
     what: &str,
 ) -> Result<Option<HandedOut>, Refusal> {
-    let numbers = people(wish.shares, wish.threshold, &format!("{what} seal"))?;
+    let seal = format!("{what} seal");
+    let numbers = people(wish.shares, wish.threshold, &seal)?;
+    if wish.backup && wish.pgp_keys.is_empty() {
+        return Err(Refusal::bad_request(
+            "cannot request a backup of the new keys without providing PGP keys for encryption",
+        ));
+    }
+    let (keys, entropy) = (("pgp_keys", wish.pgp_keys.as_slice()), scene.active.entropy.as_ref());
+    let recipients = Arc::new(Recipients::parse(keys, (numbers.1.into(), &seal), scene.now, entropy)?);
     let table = table(scene)?;
     let theirs = whose.find(&table)?;
     let quorum = Quorum::new(scene, &table)?;
@@ -139,7 +128,8 @@ pub fn start(
             None => {
                 let (threshold, count) = numbers;
                 let verify = wish.verify || are_first;
-                *rekey = Some(Rekey { quorum, threshold, count, verify, made: None });
+                let backup = wish.backup;
+                *rekey = Some(Rekey { quorum, threshold, count, verify, recipients, backup, made: None });
             }
         }
     }
@@ -147,7 +137,7 @@ pub fn start(
         return Ok(None);
     }
     // An attempt that has no shares to read back could only be cancelled.
-    make(scene, whose, &table, numbers).and_then(|made| hand_out(scene, whose, &table, made)).inspect_err(
+    make(scene, whose, &table, numbers).and_then(|made| read_back(scene, whose, &table, made)).inspect_err(
         |_| {
             let mut held = scene.active.ceremonies.at(scene.now);
             held.rekey(whose).take_if(|rekey| rekey.quorum.heard(scene));
@@ -181,12 +171,32 @@ pub fn update(
     must_have(&table, by)?;
     let made = make(scene, whose, &table, numbers)?;
     if verify {
-        return hand_out(scene, whose, &table, made);
+        return read_back(scene, whose, &table, made);
     }
+    let (shares, kept) = encrypted(scene, whose, made.shares)?;
     let (active, entropy) = (scene.active, scene.active.entropy.as_ref());
     let slots = with_new(&table, whose, made.slot, Some(by));
     let change = slots::change(&active.barrier, &table, slots, &*scene.snapshot, entropy, scene.now)?;
-    Ok(Some(HandedOut { shares: made.shares, verification_nonce: None, change: Some(change) }))
+    Ok(Some(HandedOut { shares, verification_nonce: None, change: Some(InForce { change, kept }) }))
+}
+
+/// `shares` as they are handed out, and what is kept of them.
+fn encrypted(
+    scene: &Scene<'_>,
+    whose: Whose,
+    shares: Vec<Secret>,
+) -> Result<(Vec<Secret>, Option<Kept>), Refusal> {
+    let (recipients, nonce, backup) = {
+        let mut held = scene.active.ceremonies.at(scene.now);
+        let rekey = held.rekey(whose).as_ref();
+        // Cancelled meanwhile: it must not come out in clear instead.
+        let rekey = rekey.ok_or_else(|| Refusal::bad_request("this attempt has been cancelled"))?;
+        (rekey.recipients.clone(), rekey.quorum.nonce.clone(), rekey.backup)
+    };
+    let entropy = scene.active.entropy.as_ref();
+    let shares = recipients.hand_out(shares, entropy)?;
+    let kept = backup.then(|| recipients.kept(&nonce, &shares));
+    Ok((shares, kept))
 }
 
 fn make(
@@ -211,7 +221,7 @@ fn make(
 }
 
 /// Hands out shares that are to be read back.
-fn hand_out(
+fn read_back(
     scene: &Scene<'_>,
     whose: Whose,
     table: &SlotTable,
@@ -219,10 +229,11 @@ fn hand_out(
 ) -> Result<Option<HandedOut>, Refusal> {
     let quorum = readers(scene, table, &made.slot)?;
     let verification_nonce = Some(quorum.nonce.clone());
+    let (shares, kept) = encrypted(scene, whose, made.shares)?;
     if let Some(rekey) = scene.active.ceremonies.at(scene.now).rekey(whose) {
-        rekey.made = Some(Made { slot: made.slot, quorum });
+        rekey.made = Some(Made { slot: made.slot, kept, quorum });
     }
-    Ok(Some(HandedOut { shares: made.shares, verification_nonce, change: None }))
+    Ok(Some(HandedOut { shares, verification_nonce, change: None }))
 }
 
 /// Those who read back the shares of `slot`.
@@ -237,21 +248,22 @@ pub fn verify(
     whose: Whose,
     (key, nonce): (&str, &str),
     what: &str,
-) -> Result<Option<Change>, Refusal> {
-    let slot = {
+) -> Result<Option<InForce>, Refusal> {
+    let (slot, kept) = {
         let mut held = scene.active.ceremonies.at(scene.now);
         let made = made(held.rekey(whose), what)?;
         made.quorum.check(nonce, "this verify operation")?;
         match made.quorum.offer(scene, key, "verify")? {
             None => return Ok(None),
-            Some(_) => made.slot.clone(),
+            Some(_) => (made.slot.clone(), made.kept.clone()),
         }
     };
     let table = table(scene)?;
     let slots = with_new(&table, whose, slot, None);
     let active = scene.active;
     let entropy = active.entropy.as_ref();
-    slots::change(&active.barrier, &table, slots, &*scene.snapshot, entropy, scene.now).map(Some)
+    let change = slots::change(&active.barrier, &table, slots, &*scene.snapshot, entropy, scene.now)?;
+    Ok(Some(InForce { change, kept }))
 }
 
 /// Forgets the new shares that were read back so far; what was handed out stays.

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use strongroom_barrier::{Barrier, View, plain};
+use strongroom_openpgp::Recipient;
 use strongroom_policy::builtin;
 use strongroom_seal::{GroupPlan, HolderPlan, SlotPlan, SlotShares, SlotTable, create};
 use strongroom_store::{Batch, Expect, Space, StoreError};
 use strongroom_types::id::{ClusterId, NamespaceId};
-use strongroom_types::{Refusal, Secret};
+use strongroom_types::{Entropy, Refusal, Secret};
 
 use super::slots::sealed_bytes;
 use super::{ClusterRecord, SealFacts, Sealed, State, seal_fault};
 use crate::active::{Active, SYSTEM, TOKENS};
+use crate::ceremony::pgp::{self, Recipients};
 use crate::clock::Floored;
 use crate::fault::{self, damaged};
 use crate::policies::PolicyRecord;
@@ -32,18 +34,31 @@ pub struct InitWish {
     pub recovery_threshold: Option<i64>,
     /// Said by whoever wants devices and no break-glass shares: when a device is lost, everything is.
     pub accept_total_loss: bool,
+    /// OpenPGP keys of those whom the custodians' shares are for, in order; none where they are handed out as they are.
+    pub pgp_keys: Vec<String>,
+    /// The same for the break-glass shares.
+    pub recovery_pgp_keys: Vec<String>,
+    /// The same for the root token.
+    pub root_token_pgp_key: Option<String>,
     /// The root token instead of a random one; for development.
     pub root_token: Option<Secret>,
 }
 
 /// What init hands out, once.
 pub struct Initialised {
-    /// Custodians' shares of the first keyslot, as bytes.
+    /// Custodians' shares of the first keyslot: their bytes, or messages for their keys.
     pub keys: Vec<Secret>,
-    /// Shares of the break-glass keyslot, as bytes.
+    /// Shares of the break-glass keyslot, likewise.
     pub recovery_keys: Vec<Secret>,
-    /// Allows everything.
+    /// Allows everything: the token, or a message for a key, in base64.
     pub root_token: Secret,
+}
+
+/// Those whom it is encrypted for.
+struct For {
+    keys: Recipients,
+    recovery_keys: Recipients,
+    root_token: Option<Recipient>,
 }
 
 /// The name of the keyslot that the appliance is opened with every day.
@@ -63,6 +78,7 @@ impl Core {
             check_chosen(token.expose_str().unwrap_or_default())?;
         }
         let plan = plan(&parts.seal, &wish)?;
+        let to = For::read(&wish, &plan, parts)?;
         let cluster = ClusterId::from_random(parts.entropy.draw()?);
         let made = create(cluster, &plan, parts.devices.as_ref(), parts.entropy.as_ref()).await;
         let made = made.map_err(|cause| seal_fault(&cause))?;
@@ -73,6 +89,7 @@ impl Core {
         let barrier = barrier.map_err(fault::barrier)?;
         add_clear_records(parts, cluster, &made.table, &barrier, &mut batch)?;
         let root_token = add_own_records(parts, &barrier, wish.root_token, &mut batch)?;
+        let handed_out = to.hand_out(&made.shares, root_token, parts.entropy.as_ref())?;
         // Of two that come at the same time the second one finds what it expects to be absent.
         match parts.store.commit(batch).await {
             Ok(_) => {}
@@ -81,9 +98,7 @@ impl Core {
         }
         log::SEAL.info(format_args!("initialised: cluster {cluster}"));
         self.begin(barrier, &made.table).await;
-        let shares_of =
-            |name: &str| made.shares.iter().find(|slot| slot.name == name).map_or(Vec::new(), copies);
-        Ok(Initialised { keys: shares_of(DAILY), recovery_keys: shares_of(BREAK_GLASS), root_token })
+        Ok(handed_out)
     }
 
     /// Active where devices unseal, sealed where people do. What goes wrong here must not keep the shares from
@@ -120,6 +135,48 @@ impl Core {
     }
 }
 
+impl For {
+    /// Reads the keys of `wish`, and tries each. Where there are shares there is a key for each of them, or none at all.
+    fn read(wish: &InitWish, plan: &[SlotPlan], parts: &Parts) -> Result<Self, Refusal> {
+        let (now, entropy) = (parts.clock.now(), parts.entropy.as_ref());
+        let people = |name: &str| {
+            let slot = plan.iter().find(|slot| slot.name == name);
+            let holders = slot.into_iter().flat_map(|slot| &slot.groups).flat_map(|group| &group.holders);
+            holders.filter(|holder| **holder == HolderPlan::Custodian).count()
+        };
+        let read = |field, keys: &Vec<String>, slot, what| {
+            Recipients::parse((field, keys), (people(slot), what), now, entropy)
+        };
+        let token = wish.root_token_pgp_key.as_ref();
+        Ok(Self {
+            keys: read("pgp_keys", &wish.pgp_keys, DAILY, "seal")?,
+            recovery_keys: read("recovery_pgp_keys", &wish.recovery_pgp_keys, BREAK_GLASS, "recovery")?,
+            root_token: token
+                .map(|key| pgp::recipient("root_token_pgp_key", key, now, entropy))
+                .transpose()?,
+        })
+    }
+
+    /// What leaves: encrypted for whom it is, before anything of it is committed.
+    fn hand_out(
+        &self,
+        shares: &[SlotShares],
+        token: Secret,
+        entropy: &dyn Entropy,
+    ) -> Result<Initialised, Refusal> {
+        let of = |name: &str| shares.iter().find(|slot| slot.name == name).map_or(Vec::new(), copies);
+        let root_token = match &self.root_token {
+            None => token,
+            Some(to) => Secret::from(pgp::token(to, &token, entropy)?),
+        };
+        Ok(Initialised {
+            keys: self.keys.hand_out(of(DAILY), entropy)?,
+            recovery_keys: self.recovery_keys.hand_out(of(BREAK_GLASS), entropy)?,
+            root_token,
+        })
+    }
+}
+
 fn copies(slot: &SlotShares) -> Vec<Secret> {
     slot.shares.iter().map(|share| Secret::copy_of(share.expose())).collect()
 }
@@ -131,7 +188,11 @@ fn plan(seal: &SealWish, wish: &InitWish) -> Result<Vec<SlotPlan>, Refusal> {
         SealWish::Custodians => {
             refuse_given(
                 "shamir",
-                &[("recovery_shares", wish.recovery_shares), ("recovery_threshold", wish.recovery_threshold)],
+                &[
+                    ("recovery_shares", is_number(wish.recovery_shares)),
+                    ("recovery_threshold", is_number(wish.recovery_threshold)),
+                    ("recovery_pgp_keys", !wish.recovery_pgp_keys.is_empty()),
+                ],
             )?;
             let people = custodians(wish.secret_shares, wish.secret_threshold, "seal")?;
             Ok(vec![slot(DAILY, vec![people])])
@@ -139,7 +200,11 @@ fn plan(seal: &SealWish, wish: &InitWish) -> Result<Vec<SlotPlan>, Refusal> {
         SealWish::Groups { groups, .. } => {
             refuse_given(
                 &kind(groups),
-                &[("secret_shares", wish.secret_shares), ("secret_threshold", wish.secret_threshold)],
+                &[
+                    ("secret_shares", is_number(wish.secret_shares)),
+                    ("secret_threshold", is_number(wish.secret_threshold)),
+                    ("pgp_keys", !wish.pgp_keys.is_empty() && !groups.iter().any(has_people)),
+                ],
             )?;
             let mut slots = vec![slot(DAILY, groups.clone())];
             match wish.recovery_shares {
@@ -158,8 +223,17 @@ fn plan(seal: &SealWish, wish: &InitWish) -> Result<Vec<SlotPlan>, Refusal> {
     }
 }
 
-fn refuse_given(kind: &str, parameters: &[(&str, Option<i64>)]) -> Result<(), Refusal> {
-    let given = parameters.iter().filter(|(_, value)| value.is_some_and(|value| value != 0));
+fn has_people(group: &GroupPlan) -> bool {
+    group.holders.contains(&HolderPlan::Custodian)
+}
+
+/// Whether a number is asked for; zero is as good as none.
+fn is_number(wish: Option<i64>) -> bool {
+    wish.is_some_and(|number| number != 0)
+}
+
+fn refuse_given(kind: &str, parameters: &[(&str, bool)]) -> Result<(), Refusal> {
+    let given = parameters.iter().filter(|(_, is_given)| *is_given);
     let given: Vec<&str> = given.map(|(name, _)| *name).collect();
     if given.is_empty() {
         return Ok(());

@@ -14,15 +14,18 @@ use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
 use strongroom_policy::{Ask, Decision};
 use strongroom_types::{Operation, Refusal, Reply, Secret};
 
-use crate::ceremony::generate::{self, Step, padded};
-use crate::ceremony::{End, refuse_pgp, rekey};
+use crate::ceremony::generate::{self, Given, Step, padded};
+use crate::ceremony::{End, pgp, rekey};
 use crate::perform::{After, Run, Scene, Work};
 use crate::stage::Target;
 use crate::tokens::TOKEN_LEN;
 
 const OTP: Field<String> =
     Field::new("otp", "A one-time pad as long as a token; one is made if it is left out.");
-const PGP_KEY: Field<String> = Field::new("pgp_key", "Not available.");
+const PGP_KEY: Field<String> = Field::new(
+    "pgp_key",
+    "An OpenPGP key in base64, instead of a pad: the token comes out encrypted for it.",
+);
 const KEY: Field<String> = Field::new("key", "One share, in hexadecimal or base64.");
 const NONCE: Field<String> = Field::new("nonce", "Which attempt is meant.");
 const ENCODED: Field<String> = Field::new("encoded_token", "What the last share was answered with.");
@@ -168,8 +171,14 @@ fn start(scene: &Scene<'_>) -> Result<Work, Refusal> {
     }
     let share = share(scene);
     may(scene, share.as_ref())?;
-    refuse_pgp("pgp_key", text(scene, &PGP_KEY).is_some())?;
-    let given = text(scene, &OTP).map(Secret::from);
+    let given = match (text(scene, &OTP).map(Secret::from), text(scene, &PGP_KEY)) {
+        (Some(_), Some(_)) => return Err(Refusal::bad_request("give 'otp' or 'pgp_key', not both")),
+        (Some(otp), None) => Given::Pad(otp),
+        (None, Some(key)) => {
+            Given::Key(pgp::recipient("pgp_key", &key, scene.now, scene.active.entropy.as_ref())?)
+        }
+        (None, None) => Given::Nothing,
+    };
     let otp = generate::start(scene, given, share.as_ref().and_then(Secret::expose_str))?;
     status(scene, otp.as_ref().and_then(Secret::expose_str).unwrap_or_default())
 }
@@ -185,7 +194,7 @@ fn update(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let nonce = text(scene, &NONCE).unwrap_or_default();
     match generate::update(scene, key.expose_str().unwrap_or_default(), &nonce)? {
         Step::More => status(scene, ""),
-        Step::Made { encoded, writes } => {
+        Step::Made { encoded, fingerprint, writes } => {
             let required = rekey::required(scene);
             let reply = answer(
                 scene,
@@ -197,7 +206,7 @@ fn update(scene: &Scene<'_>) -> Result<Work, Refusal> {
                     "complete": true,
                     "encoded_token": encoded,
                     "encoded_root_token": if is_newer(scene) { "" } else { encoded.as_str() },
-                    "pgp_fingerprint": "",
+                    "pgp_fingerprint": fingerprint,
                     "otp": "",
                     "otp_length": 0,
                 }),
@@ -213,7 +222,8 @@ fn update(scene: &Scene<'_>) -> Result<Work, Refusal> {
 fn status(scene: &Scene<'_>, otp: &str) -> Result<Work, Refusal> {
     let required = rekey::required(scene);
     let held = scene.active.ceremonies.at(scene.now);
-    let quorum = held.root.as_ref().map(|root| &root.quorum);
+    let root = held.root.as_ref();
+    let quorum = root.map(|root| &root.quorum);
     let body = json!({
         "nonce": quorum.map(|quorum| quorum.nonce.as_str()).unwrap_or_default(),
         "started": quorum.is_some(),
@@ -222,7 +232,7 @@ fn status(scene: &Scene<'_>, otp: &str) -> Result<Work, Refusal> {
         "complete": false,
         "encoded_token": "",
         "encoded_root_token": "",
-        "pgp_fingerprint": "",
+        "pgp_fingerprint": root.map(generate::Generation::fingerprint).unwrap_or_default(),
         "otp": otp,
         "otp_length": TOKEN_LEN,
     });

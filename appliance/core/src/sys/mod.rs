@@ -11,6 +11,7 @@ mod generate_root;
 mod headers;
 mod host;
 mod internal;
+mod kept_shares;
 mod locked_users;
 pub mod loggers;
 pub mod metrics;
@@ -60,6 +61,7 @@ pub const TABLES: &[Table<Run>] = &[
     metrics::ROUTES,
     rotate::ROUTES,
     rekey::ROUTES,
+    kept_shares::ROUTES,
     generate_root::ROUTES,
     tools::ROUTES,
     node::ROUTES,

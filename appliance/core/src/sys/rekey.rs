@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
 use strongroom_types::{JsonMap, Operation, Refusal, Reply, Secret};
 
-use crate::ceremony::rekey::{self, HandedOut, RekeyWish, Whose};
-use crate::ceremony::{End, refuse_pgp, table};
+use crate::ceremony::rekey::{self, HandedOut, InForce, RekeyWish};
+use crate::ceremony::{End, Whose, table};
 use crate::lifecycle::slots::{self, Change};
 use crate::perform::{After, Run, Scene, SystemHandler, Work};
 use crate::stage::Target;
@@ -18,9 +18,12 @@ const VERIFY: Field<bool> = Field::new(
     "require_verification",
     "Whether the new shares are to be read back before they count: then the old ones are void at once.",
 );
-const PGP_KEYS: Field<Value> = Field::new("pgp_keys", "Not available.");
+const PGP_KEYS: Field<Vec<String>> = Field::new(
+    "pgp_keys",
+    "OpenPGP keys, one for each new share and in base64: each share is handed out encrypted for its key.",
+);
 const BACKUP: Field<bool> =
-    Field::new("backup", "Not available: it would keep what PGP keys have encrypted.");
+    Field::new("backup", "Whether what is encrypted for the keys is kept here, too, until it is deleted.");
 const KEY: Field<String> = Field::new("key", "One share, in hexadecimal or base64.");
 const NONCE: Field<String> = Field::new("nonce", "Which attempt is meant.");
 
@@ -33,8 +36,6 @@ pub const ROUTES: &[Route<Run>] = &[
     older("rekey/init", BEGINNING, INIT),
     older("rekey/update", SHARES_OF_NOW, UPDATE),
     older("rekey/verify", NEW_SHARES, VERIFICATION),
-    route("rekey/backup", KEPT, BACKUPS),
-    route("rekey/recovery-key-backup", KEPT, BACKUPS),
     older("rekey-recovery-key/init", BEGINNING, INIT),
     older("rekey-recovery-key/update", SHARES_OF_NOW, UPDATE),
     older("rekey-recovery-key/verify", NEW_SHARES, VERIFICATION),
@@ -42,17 +43,14 @@ pub const ROUTES: &[Route<Run>] = &[
     route("rotate/root/init", BEGINNING, INIT),
     route("rotate/root/update", SHARES_OF_NOW, UPDATE),
     route("rotate/root/verify", NEW_SHARES, VERIFICATION),
-    route("rotate/root/backup", KEPT, BACKUPS),
     route("rotate/recovery/init", BEGINNING, INIT),
     route("rotate/recovery/update", SHARES_OF_NOW, UPDATE),
     route("rotate/recovery/verify", NEW_SHARES, VERIFICATION),
-    route("rotate/recovery/backup", KEPT, BACKUPS),
 ];
 
 const BEGINNING: &str = "New shares for the custodians of a keyslot: how far it is, beginning, giving up.";
 const SHARES_OF_NOW: &str = "The shares of those who decide.";
 const NEW_SHARES: &str = "Reading back the new shares.";
-const KEPT: &str = "New shares that PGP keys have encrypted: never any.";
 
 const fn route(path: &'static str, help: &'static str, endpoints: &'static [Endpoint<Run>]) -> Route<Run> {
     Route { path, help, endpoints, sudo: true, ..Route::BASE }
@@ -107,17 +105,6 @@ const VERIFICATION: &[Endpoint<Run>] = &[
     },
 ];
 
-const BACKUPS: &[Endpoint<Run>] = &[
-    look("Read what is kept.", |_| Err(Refusal::bad_request("no backed-up keys found"))),
-    Endpoint {
-        operation: Operation::Delete,
-        summary: "Forget what is kept.",
-        fields: &[],
-        body: Body::None,
-        run: Run::Free(|_| Ok(Work::reply(Reply::Empty))),
-    },
-];
-
 const ROOT_KEY: &[Endpoint<Run>] = &[Endpoint {
     operation: Operation::Update,
     summary: "Make another root key. The shares stay.",
@@ -162,14 +149,13 @@ impl Family {
 
 fn start(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let call = &scene.request.stage.call;
-    let pgp = call.get(&PGP_KEYS).is_some_and(|keys| keys.as_array().is_none_or(|keys| !keys.is_empty()));
-    refuse_pgp("pgp_keys", pgp)?;
-    refuse_pgp("backup", call.get(&BACKUP).unwrap_or_default())?;
     let family = Family::of(scene);
     let wish = RekeyWish {
         shares: call.get(&SHARES),
         threshold: call.get(&THRESHOLD),
         verify: call.get(&VERIFY).unwrap_or_default(),
+        pgp_keys: call.get(&PGP_KEYS).unwrap_or_default(),
+        backup: call.get(&BACKUP).unwrap_or_default(),
     };
     let begun = rekey::start(scene, family.whose, &wish, family.what())?;
     outcome(scene, &family, begun)
@@ -195,6 +181,7 @@ fn outcome(scene: &Scene<'_>, family: &Family, made: Option<HandedOut>) -> Resul
     let Some(HandedOut { shares, verification_nonce, change }) = made else { return status(scene, family) };
     let end = end(scene, family);
     let mut body = handed_out(&shares);
+    add_keys(scene, family, &mut body);
     if let Some(End::Rekey(_, nonce)) = &end {
         body.insert("nonce".into(), nonce.clone().into());
     }
@@ -206,8 +193,31 @@ fn outcome(scene: &Scene<'_>, family: &Family, made: Option<HandedOut>) -> Resul
     let reply = family.answer(Value::Object(body));
     Ok(match change {
         None => Work::reply(reply),
-        Some(change) => committed(reply, change, end),
+        Some(in_force) => brought_into_force(scene, family, reply, in_force, end)?,
     })
+}
+
+/// Whom the shares of the attempt are encrypted for.
+fn add_keys(scene: &Scene<'_>, family: &Family, body: &mut JsonMap) {
+    let mut held = scene.active.ceremonies.at(scene.now);
+    let rekey = held.rekey(family.whose).as_ref();
+    let prints = rekey.map_or(Value::Null, |rekey| rekey.recipients.fingerprints());
+    body.insert("pgp_fingerprints".into(), prints);
+    body.insert("backup".into(), rekey.is_some_and(|rekey| rekey.backup).into());
+}
+
+/// `reply`, once the shares are in force, and what is to be kept of them is kept.
+fn brought_into_force(
+    scene: &Scene<'_>,
+    family: &Family,
+    reply: Reply,
+    in_force: InForce,
+    end: Option<End>,
+) -> Result<Work, Refusal> {
+    let InForce { change, kept } = in_force;
+    let write = kept.map(|kept| kept.write(family.whose)).transpose()?;
+    let writes = write.into_iter().map(|write| (scene.active.system.clone(), write)).collect();
+    Ok(Work { writes, ..committed(reply, change, end) })
 }
 
 /// The end of the attempt that there is.
@@ -223,8 +233,6 @@ fn handed_out(shares: &[Secret]) -> JsonMap {
     let body = json!({
         "keys": texts(&data_encoding::HEXLOWER),
         "keys_base64": texts(&data_encoding::BASE64),
-        "pgp_fingerprints": null,
-        "backup": false,
     });
     body.as_object().cloned().unwrap_or_default()
 }
@@ -238,7 +246,7 @@ fn verify(scene: &Scene<'_>) -> Result<Work, Refusal> {
         Some(change) => {
             let end = end(scene, &family);
             let reply = family.answer(json!({ "nonce": nonce, "complete": true }));
-            Ok(committed(reply, change, end))
+            brought_into_force(scene, &family, reply, change, end)
         }
     }
 }
@@ -289,10 +297,12 @@ fn status(scene: &Scene<'_>, family: &Family) -> Result<Work, Refusal> {
     if let Some(body) = body.as_object_mut() {
         let rekey = held.rekey(family.whose).as_ref();
         let nonce = rekey.and_then(|rekey| rekey.made.as_ref()).map(|made| made.quorum.nonce.clone());
-        body.insert("pgp_fingerprints".into(), Value::Null);
-        body.insert("backup".into(), false.into());
         body.insert("verification_required".into(), rekey.is_some_and(|rekey| rekey.verify).into());
         body.insert("verification_nonce".into(), nonce.unwrap_or_default().into());
+    }
+    drop(held);
+    if let Some(body) = body.as_object_mut() {
+        add_keys(scene, family, body);
     }
     Ok(Work::reply(family.answer(body)))
 }

@@ -143,7 +143,7 @@ async fn what_makes_no_sense_is_refused() {
     let at = "sys/generate-root/attempt";
     for (body, text) in [
         (json!({"otp": "short"}), "OTP string is wrong length"),
-        (json!({"pgp_key": "x"}), "pgp_key is not available"),
+        (json!({"pgp_key": "x"}), "pgp_key: this is no OpenPGP key"),
     ] {
         let (kind, said) = rig.put(at, &rig.root, body).await.unwrap_err();
         assert!(kind == Kind::BadRequest && said.contains(text), "{said}");

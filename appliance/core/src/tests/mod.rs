@@ -13,6 +13,7 @@ mod metrics;
 mod mounts;
 mod node;
 mod password_policies;
+mod pgp;
 mod policies;
 mod quotas;
 mod races;

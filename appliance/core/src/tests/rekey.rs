@@ -197,8 +197,14 @@ async fn what_makes_no_sense_is_refused() {
             "threshold must be greater than one for multiple",
         ),
         (json!({"secret_shares": 3, "secret_threshold": 5}), "threshold cannot be larger than shares"),
-        (json!({"secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["x"]}), "pgp_keys is not available"),
-        (json!({"secret_shares": 1, "secret_threshold": 1, "backup": true}), "backup is not available"),
+        (
+            json!({"secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["x"]}),
+            "pgp_keys, key 1: this is no OpenPGP key",
+        ),
+        (
+            json!({"secret_shares": 1, "secret_threshold": 1, "backup": true}),
+            "backup of the new keys without providing PGP keys",
+        ),
     ] {
         for base in ["sys/rekey/init", "sys/rotate/root/init"] {
             let (kind, said) = rig.put(base, &rig.root, body.clone()).await.unwrap_err();
