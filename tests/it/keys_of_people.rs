@@ -12,33 +12,33 @@ use strongroom_tests::process::{PATIENCE, Stopped, free_port};
 use strongroom_tests::{Client, binary};
 
 /// A server, and its command line.
-struct Server {
-    folder: tempfile::TempDir,
+pub struct Server {
+    pub folder: tempfile::TempDir,
     address: SocketAddr,
-    token: String,
+    pub token: String,
     process: Option<Stopped>,
 }
 
 /// What a command line gave.
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Said {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         serde_json::from_str(&self.out).unwrap_or_else(|cause| panic!("{cause}: {}", self.out))
     }
 }
 
-fn texts(value: &Value) -> Vec<String> {
+pub fn texts(value: &Value) -> Vec<String> {
     value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], free_port(1)));
         let (data, log) = (folder.path().join("data"), folder.path().join("audit.log"));
@@ -53,7 +53,7 @@ impl Server {
     }
 
     /// SIGKILL, if it runs, and another process on the same data.
-    async fn launch(&mut self) {
+    pub async fn launch(&mut self) {
         if let Some(mut running) = self.process.take() {
             running.0.kill().unwrap();
             running.0.wait().unwrap();
@@ -76,12 +76,12 @@ impl Server {
         }
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
     /// Runs the command line as somebody who has a token, or none.
-    fn run(&self, arguments: &[&str]) -> Said {
+    pub fn run(&self, arguments: &[&str]) -> Said {
         let home: &Path = self.folder.path();
         let out = Command::new(binary("strongroom"))
             .args(arguments)
@@ -97,7 +97,7 @@ impl Server {
     }
 
     /// Gives these keys. Whether it is unsealed then.
-    fn unseal(&self, keys: &[String]) -> bool {
+    pub fn unseal(&self, keys: &[String]) -> bool {
         for key in keys {
             self.run(&["operator", "unseal", key]);
         }

@@ -15,6 +15,7 @@ mod audit;
 mod bridges;
 mod cli;
 mod compat;
+mod custodians_with_keys;
 mod disk;
 mod docs;
 mod faults;

@@ -77,6 +77,15 @@ impl Gpg {
         self.must(&[options, &["--export", &format!("{name}@example.com")]].concat(), b"")
     }
 
+    /// Lets all of `name` have been over since the end of its first month.
+    pub fn expire(&self, name: &str) {
+        let print = self.fingerprint(name);
+        self.must(
+            &["--faked-system-time", "20240101T000000", "--quick-set-expire", &print, "2024-02-01"],
+            b"",
+        );
+    }
+
     /// Revokes all of `name`, by the certificate that GnuPG has laid aside for it.
     pub fn revoke(&self, name: &str) {
         let place = format!("openpgp-revocs.d/{}.rev", self.fingerprint(name));

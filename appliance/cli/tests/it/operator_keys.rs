@@ -86,6 +86,49 @@ fn a_key_goes_only_where_its_custodian_says() {
     assert_eq!((outcome.code, server.last().body), (0, json!({ "key": "a2V6", "nonce": "n2" })));
 }
 
+const MADE: Script = &[
+    ("GET /v1/sys/seal-status", 200, r#"{"recovery_seal":false}"#),
+    ("PUT /v1/sys/init", 200, r#"{"keys":["c1"],"keys_base64":["wQ=="],"root_token":"wQ=="}"#),
+    (
+        "PUT /v1/sys/rekey/init",
+        200,
+        r#"{"request_id":"","data":{"nonce":"n1","started":true,"t":1,"n":1,"progress":0,"required":1,
+            "pgp_fingerprints":["0a0b"],"backup":true,"verification_required":false}}"#,
+    ),
+];
+
+#[test]
+fn keys_of_people_are_sent_as_base64_of_their_files() {
+    let server = Server::new(MADE);
+    let caller = Caller::of(&server);
+    let path = |name: &str, bytes: &[u8]| {
+        let path = caller.home.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    };
+    let (binary, encoded) = (path("binary", b"\x99key"), path("encoded", b"mWtleQ==\n"));
+    let line = format!("operator init -n 2 -t 2 -pgp-keys={binary},@{encoded} -root-token-pgp-key={binary}");
+    let made = caller.run(&line);
+    assert!(made.code == 0 && made.stdout.contains("base64 -d | gpg -d"), "{}{}", made.stdout, made.stderr);
+    let sent = server.last().body;
+    assert_eq!(sent["pgp_keys"], json!(["mWtleQ==", "mWtleQ=="]));
+    assert_eq!(sent["root_token_pgp_key"], "mWtleQ==");
+    let begun = caller.run(&format!("operator rekey -init -n 1 -t 1 -backup -pgp-keys={binary}"));
+    assert!(begun.code == 0 && begun.stderr.is_empty() && begun.stdout.contains("0a0b"), "{}", begun.stdout);
+    assert_eq!(
+        (&server.last().body["backup"], &server.last().body["pgp_keys"]),
+        (&json!(true), &json!(["mWtleQ=="]))
+    );
+    for (line, text) in [
+        ("operator init -pgp-keys=keybase:somebody".to_owned(), "no key is fetched from anywhere"),
+        (format!("operator init -root-token-pgp-key={binary},{encoded}"), "one key for it"),
+        ("operator init -pgp-keys=/no/such/file".to_owned(), "cannot read the PGP key"),
+    ] {
+        let said = caller.run(&line);
+        assert!(said.code == 1 && said.stderr.contains(text), "{}", said.stderr);
+    }
+}
+
 const CUSTODIANS: Script = &[
     ("GET /v1/sys/generate-root-token/attempt", 403, r#"{"errors":["permission denied"]}"#),
     ("GET /v1/sys/generate-root/attempt", 200, r#"{"nonce":"","started":false,"required":2,"otp_length":4}"#),

@@ -28,7 +28,7 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         names: &["pgp-key"],
         kind: Kind::Text,
-        about: "With -init: a file of a PGP key, instead of a one-time pad",
+        about: "With -init: a file of a PGP key that the token is encrypted for, instead of a one-time pad",
     },
     Flag { names: &["nonce"], kind: Kind::Text, about: "Which attempt a key is for" },
 ];
@@ -77,7 +77,7 @@ pub fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
     }
     if on("init") {
         let mut body = own_key(call, &["otp"])?;
-        if let Some(key) = super::init::files(call, "pgp-key")?.into_iter().next() {
+        if let Some(key) = super::pgp::one_key(call, "pgp-key")? {
             body.insert("pgp_key".into(), key.into());
         }
         let body = Value::Object(body);
@@ -201,7 +201,12 @@ fn otp(length: usize) -> Result<String, Failure> {
 
 fn decode(call: &mut Call<'_>) -> Result<u8, Failure> {
     let encoded = call.flags.text("decode").unwrap_or_default();
-    let otp = call.flags.text("otp").ok_or_else(|| Failure::local("-decode needs -otp"))?;
+    let otp = call.flags.text("otp").ok_or_else(|| {
+        Failure::local(format!(
+            "-decode needs -otp; a token for a PGP key is read by its owner, with: {}",
+            super::pgp::READ
+        ))
+    })?;
     let token = decoded(encoded.trim(), otp).map_err(Failure::local)?;
     match call.format {
         Format::Table => show::one_value(call.io, call.format, &token.into()),

@@ -6,6 +6,7 @@ use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde_json::{Value, json};
 
 use super::super::status;
+use super::pgp;
 use crate::args::{Flag, Flags, Kind};
 use crate::client::{Ask, Client};
 use crate::show::{self, Format};
@@ -23,12 +24,12 @@ pub const FLAGS: &[Flag] = &[
     Flag {
         names: &["pgp-keys"],
         kind: Kind::Text,
-        about: "Files of PGP keys, one for each unseal key, to encrypt it",
+        about: "Files of PGP keys, one for each unseal key, with commas between them: each is encrypted for its key",
     },
     Flag {
         names: &["root-token-pgp-key"],
         kind: Kind::Text,
-        about: "A file of a PGP key to encrypt the root token",
+        about: "A file of a PGP key: the root token is encrypted for it",
     },
     Flag {
         names: &["recovery-shares"],
@@ -41,11 +42,7 @@ pub const FLAGS: &[Flag] = &[
         kind: Kind::Bool,
         about: "With -recovery-shares=0: a lost device then loses everything",
     },
-    Flag {
-        names: &["recovery-pgp-keys"],
-        kind: Kind::Text,
-        about: "Files of PGP keys, one for each recovery key",
-    },
+    Flag { names: &["recovery-pgp-keys"], kind: Kind::Text, about: "The same for the recovery keys" },
 ];
 
 /// How many keys are made unless more or fewer are asked for.
@@ -110,11 +107,16 @@ impl Wish {
             threshold: number("key-threshold", !by_device, THRESHOLD),
             recovery_shares: number("recovery-shares", by_device, SHARES),
             recovery_threshold: number("recovery-threshold", by_device, THRESHOLD),
-            pgp_keys: files(call, "pgp-keys")?,
-            recovery_pgp_keys: files(call, "recovery-pgp-keys")?,
-            root_token_pgp_key: files(call, "root-token-pgp-key")?.into_iter().next(),
+            pgp_keys: pgp::keys(call, "pgp-keys")?,
+            recovery_pgp_keys: pgp::keys(call, "recovery-pgp-keys")?,
+            root_token_pgp_key: pgp::one_key(call, "root-token-pgp-key")?,
             accept_total_loss: flags.on("accept-total-loss"),
         })
+    }
+
+    /// Whether keys are encrypted.
+    fn has_keys(&self) -> bool {
+        !self.pgp_keys.is_empty() || !self.recovery_pgp_keys.is_empty()
     }
 
     fn body(&self) -> Value {
@@ -141,26 +143,6 @@ impl Wish {
         }
         Value::Object(body)
     }
-}
-
-/// The files that a flag names, each as base64 of its bytes; text that is base64 already stays.
-pub fn files(call: &Call<'_>, flag: &str) -> Result<Vec<String>, Failure> {
-    let names =
-        call.flags.text(flag).unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
-    names
-        .map(|name| {
-            let name = name.strip_prefix('@').unwrap_or(name);
-            let bytes = call
-                .io
-                .read_file(name)
-                .map_err(|e| Failure::local(format!("cannot read the PGP key {name}: {e}")))?;
-            let text = bytes.trim_ascii();
-            Ok(match BASE64.decode(text) {
-                Ok(_) => String::from_utf8_lossy(text).into_owned(),
-                Err(_) => BASE64.encode(&bytes),
-            })
-        })
-        .collect()
 }
 
 fn texts<'a>(made: &'a Value, name: &str) -> Vec<&'a str> {
@@ -193,6 +175,15 @@ fn text(made: &Value, wish: &Wish) -> String {
     }
     let token = made.get("root_token").and_then(Value::as_str).unwrap_or_default();
     let _ = write!(out, "Initial Root Token: {token}\n\n");
+    let encrypted = match (wish.has_keys(), wish.root_token_pgp_key.is_some()) {
+        (true, true) => "Each key, and the token, is encrypted for its owner, who reads it",
+        (true, false) => "Each key is encrypted for its owner, who reads it",
+        (false, true) => "The token is encrypted for its owner, who reads it",
+        (false, false) => "",
+    };
+    if !encrypted.is_empty() {
+        let _ = write!(out, "{encrypted} with: {}\n\n", pgp::READ);
+    }
     let _ = match (unseal.len(), recovery.len()) {
         (0, 0) => {
             write!(out, "Success! Vault is initialized. It unseals by its devices; nothing else opens it.")

@@ -4,6 +4,7 @@ mod generate_root;
 mod init;
 mod keys;
 mod keys_typed;
+mod pgp;
 pub mod raft;
 mod rekey;
 mod unseal;

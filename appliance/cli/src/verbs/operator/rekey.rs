@@ -46,7 +46,7 @@ pub const SHARES: &[Flag] = &[
     Flag {
         names: &["pgp-keys"],
         kind: Kind::Text,
-        about: "Files of PGP keys, one for each key, to encrypt it",
+        about: "Files of PGP keys, one for each key, with commas between them: each is encrypted for its key",
     },
 ];
 
@@ -112,7 +112,7 @@ fn run(call: &mut Call<'_>, place: fn(&str) -> Place) -> Result<u8, Failure> {
 
 fn init(call: &mut Call<'_>, place: &Place) -> Result<u8, Failure> {
     let client = call.client()?;
-    let pgp_keys = super::init::files(call, "pgp-keys")?;
+    let pgp_keys = super::pgp::keys(call, "pgp-keys")?;
     let number = |name: &str, default: i64| call.flags.number(name).unwrap_or(default);
     let mut body = json!({
         "secret_shares": number("key-shares", super::init::SHARES),
@@ -204,6 +204,16 @@ fn finished(place: &Place, answer: &Value, verify: bool) -> String {
             Some(print) => format!("Key {} fingerprint: {}; value: {}", at + 1, plain(print), plain(key)),
             None => format!("Key {}: {}", at + 1, plain(key)),
         });
+    }
+    if !prints.is_empty() {
+        lines.push(format!("\nEach key is encrypted for its owner, who reads it with: {}", super::pgp::READ));
+    }
+    if answer.get("backup").and_then(Value::as_bool).unwrap_or(false) {
+        lines.push(format!(
+            "\nThe server keeps them as they are shown here, from when they are in force until they are deleted with\n\
+             strongroom operator {} -backup-delete",
+            place.verb
+        ));
     }
     lines.push(format!("\nOperation nonce: {}", answer.get("nonce").map(plain).unwrap_or_default()));
     let needs_proof = answer.get("verification_required").and_then(Value::as_bool).unwrap_or(false);
