@@ -69,6 +69,13 @@ impl<'a> Certificate<'a> {
         Ok(certificate)
     }
 
+    /// Every signature, wherever it stands.
+    pub fn signatures(&self) -> impl Iterator<Item = &Signature<'a>> {
+        let names = self.names.iter().map(|name| &name.signatures);
+        let subkeys = self.subkeys.iter().map(|subkey| &subkey.signatures);
+        names.chain(subkeys).chain([&self.direct]).flatten()
+    }
+
     /// The signatures of what came last.
     fn of(&mut self, last: u8) -> &mut Vec<Signature<'a>> {
         let Self { direct, names, subkeys, .. } = self;

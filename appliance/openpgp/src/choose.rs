@@ -19,7 +19,7 @@ const MAX_SIGNATURES: usize = 128;
 /// Chooses.
 pub fn recipient(certificate: &Certificate<'_>, now: Timestamp) -> Result<Recipient, KeyError> {
     let primary = &certificate.primary;
-    if certificate.direct.iter().any(|signature| signature.kind == kind::KEY_REVOKED) {
+    if certificate.signatures().any(|signature| signature.kind == kind::KEY_REVOKED) {
         return Err(KeyError::Revoked);
     }
     if !verify::can(primary) {
@@ -56,10 +56,7 @@ struct Owner<'a> {
 impl<'a> Owner<'a> {
     /// How many there are that say to be the owner's.
     fn signatures(&self, certificate: &Certificate<'_>) -> usize {
-        let names = certificate.names.iter().map(|name| &name.signatures);
-        let subkeys = certificate.subkeys.iter().map(|subkey| &subkey.signatures);
-        let all = names.chain(subkeys).chain([&certificate.direct]).flatten();
-        all.filter(|signature| signature.may_be_of(&self.fingerprint)).count()
+        certificate.signatures().filter(|signature| signature.may_be_of(&self.fingerprint)).count()
     }
 
     /// The newest of `signatures` over `subject` that is one of `kinds`, the owner's, and in force.

@@ -161,3 +161,48 @@ impl<'a> Said<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A binding of version 4 with these parts, signed or not.
+    fn body(hashed: &[u8], unhashed: &[u8]) -> Vec<u8> {
+        let area = |area: &[u8]| [&u16::try_from(area.len()).unwrap().to_be_bytes(), area].concat();
+        [&[4, kind::SUBKEY, 22, 8], area(hashed).as_slice(), &area(unhashed), &[0, 0]].concat()
+    }
+
+    #[test]
+    fn a_signature_counts_from_its_date_while_it_lasts() {
+        const MADE: [u8; 6] = [5, 2, 0, 0, 1, 0];
+        const LASTS: [u8; 6] = [5, 3, 0, 0, 0, 10];
+        let in_force = |hashed: &[u8], unhashed: &[u8], secs: i64| {
+            let body = body(hashed, unhashed);
+            Signature::parse(&body).unwrap().is_in_force(Timestamp::from_secs(secs))
+        };
+        assert!(!in_force(&MADE, &[], 255) && in_force(&MADE, &[], 256) && in_force(&MADE, &[], i64::MAX));
+        let both = [MADE, LASTS].concat();
+        assert!(in_force(&both, &[], 265) && !in_force(&both, &[], 266));
+        // What is not signed says nothing; without a date there is no signature.
+        assert!(!in_force(&[], &MADE, 300) && in_force(&MADE, &LASTS, 300));
+        // A part that has to be understood, and is not: a notation. One that need not be.
+        let [mut critical, mut harmless] = [[2, 20, 0], [2, 20, 0]];
+        critical[1] |= 0x80;
+        assert!(!in_force(&[MADE.as_slice(), &critical].concat(), &[], 300));
+        assert!(in_force(&[MADE.as_slice(), &harmless].concat(), &[], 300));
+        harmless[1] = 0x80 | 30;
+        assert!(in_force(&[MADE.as_slice(), &harmless].concat(), &[], 300));
+    }
+
+    #[test]
+    fn only_signed_flags_let_a_key_encrypt() {
+        const FLAGS: [u8; 3] = [2, 27, 0x0c];
+        let lets = |hashed: &[u8], unhashed: &[u8]| {
+            let body = body(hashed, unhashed);
+            Signature::parse(&body).unwrap().lets_encrypt()
+        };
+        assert!(
+            lets(&FLAGS, &[]) && !lets(&[], &FLAGS) && !lets(&[2, 27, 0x23], &[]) && !lets(&[1, 27], &[])
+        );
+    }
+}

@@ -3,7 +3,7 @@
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use strongroom_seal::share;
+use strongroom_seal::{GroupPlan, share};
 use strongroom_store::MemoryStore;
 use strongroom_types::error::Kind;
 
@@ -118,6 +118,24 @@ async fn beside_devices_the_recovery_keys_are_encrypted() {
     let made = rig.init(wish).await.unwrap();
     are_messages(&made, "recovery_keys", "recovery_keys_base64");
     assert_eq!(texts(&made["keys"]).len(), 0);
+    // Where people are needed beside them, theirs are.
+    let both = vec![hsm(), GroupPlan::custodians(2, 3)];
+    let mut rig = Rig::bare(MemoryStore::new(), Wish::Devices(both));
+    let wish = json!({"recovery_shares": 1, "recovery_threshold": 1, "pgp_keys": two_of_three()["pgp_keys"]});
+    let made = rig.init(wish).await.unwrap();
+    are_messages(&made, "keys", "keys_base64");
+    assert!(share::from_text(&texts(&made["recovery_keys"])[0]).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_recovery_keys_are_encrypted_too() {
+    let mut rig = Rig::bare(MemoryStore::new(), Wish::Devices(vec![hsm()]));
+    rig.init(json!({"recovery_shares": 0, "accept_total_loss": true})).await.unwrap();
+    let wish = with(two_of_three(), "backup", json!(true));
+    let made = rig.put("sys/rotate/recovery/init", &rig.root, wish).await.unwrap()["data"].clone();
+    are_messages(&made, "keys", "keys_base64");
+    assert_eq!(made["pgp_fingerprints"], json!([CURVE_PRINT, P256_PRINT, CURVE_PRINT]));
+    assert!(rig.get("sys/rotate/recovery/backup", &rig.root).await.is_err(), "they are not in force yet");
 }
 
 /// Begins with `wish`, and gives two shares.

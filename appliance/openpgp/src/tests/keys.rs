@@ -143,8 +143,10 @@ fn a_subkey_that_the_owner_did_not_sign_is_not_encrypted_to() {
 #[test]
 fn a_revocation_counts_whoever_added_it() {
     let foreign = pieces("revoked", 1..2);
-    let added = [pieces("curve", 0..1), foreign, pieces("curve", 1..5)].concat();
-    assert_eq!(refused(&added), KeyError::Revoked);
+    for place in 1..=5 {
+        let added = [pieces("curve", 0..place), foreign.clone(), pieces("curve", place..5)].concat();
+        assert_eq!(refused(&added), KeyError::Revoked);
+    }
 }
 
 #[test]
