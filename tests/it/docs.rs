@@ -224,6 +224,11 @@ fn people_get_new_keys_as_the_guide_says() {
 }
 
 #[test]
+fn people_read_their_shares_as_the_guide_says() {
+    running().follow("shares-for-openpgp-keys.md");
+}
+
+#[test]
 fn each_guide_is_run_and_linked_and_short() {
     let source = fs::read_to_string(repository().join("tests/it/docs.rs")).unwrap();
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
