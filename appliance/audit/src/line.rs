@@ -9,7 +9,7 @@
 //! |---|---|
 //! | hashed | every text that is a value in `request.data` and `response.data`; tokens; accessors (option `hmac_accessor`); bodies that are bytes; headers marked so |
 //! | in clear | keys of objects, numbers, booleans, null; paths, policies, names, addresses, ids; warnings and errors, whose texts never repeat a secret; what [`Clear`](crate::Clear) names |
-//! | left out | what is empty or zero |
+//! | left out | what is empty or zero; what a stream will say, which is `http_stream` |
 //!
 //! Both lines of a request hold the same `auth` and `request`: hashed once, for the first, and copied into the second.
 
@@ -103,6 +103,14 @@ pub(crate) fn response(
             style.secret(raw.key("http_raw_body"), body);
             raw.put("http_status_code", status);
             raw.end();
+            None
+        }
+        // What it will say is not known yet.
+        Ok(Reply::Stream(stream)) => {
+            let mut data = Object::begin(object.key("data"));
+            style.secret(data.key("http_content_type"), stream.content_type.as_bytes());
+            data.put("http_stream", true);
+            data.end();
             None
         }
         Err(refusal) => {

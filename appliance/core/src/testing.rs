@@ -246,7 +246,7 @@ fn shown(answer: Result<Reply, Refusal>) -> Answer {
             }
             Ok(body)
         }
-        Ok(Reply::Raw { .. }) => Ok(Value::Null),
+        Ok(Reply::Raw { .. } | Reply::Stream(_)) => Ok(Value::Null),
         Ok(Reply::Logical(logical)) => {
             let auth = logical.auth.map(|auth| {
                 json!({

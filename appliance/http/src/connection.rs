@@ -9,12 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, ORIGIN};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request as HttpRequest, Response, StatusCode, Version,
 };
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -36,6 +34,7 @@ use crate::bind::MetricsAccess;
 use crate::body::SocketBody;
 use crate::cors::{self, Verdict as Cross};
 use crate::custom::CustomHeaders;
+use crate::flow::{self, Sent};
 use crate::head::{self, Lines, NAMESPACE};
 use crate::limits::Limits;
 use crate::linger::Lingering;
@@ -90,8 +89,12 @@ pub(crate) async fn serve<S>(
         shaken = timeout(house.limits.handshake_time, acceptor.accept(socket)) => shaken,
         _ = stopped.wait_for(|phase| *phase != Phase::Open) => return,
     };
-    // A handshake that fails is the client's affair: nothing to answer, and nothing to log for each scanner.
-    let Ok(Ok(stream)) = shaken else { return };
+    // A handshake that fails is the client's affair: nothing to answer, and not worth a line for each scanner.
+    let stream = match shaken {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(cause)) => return log::HTTP.debug(format_args!("a TLS handshake failed: {cause}")),
+        Err(_) => return log::HTTP.debug(format_args!("a TLS handshake took too long")),
+    };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     speak(house, stream, http2, remote, seat, phase).await;
 }
@@ -115,6 +118,7 @@ async fn speak<IO>(
         pace: pace.clone(),
         remote: remote.map(|remote| (remote.ip().to_canonical(), remote.port())),
         seat: Arc::new(seat),
+        phase: phase.clone(),
     });
     let service = service_fn(move |request| {
         let desk = desk.clone();
@@ -191,6 +195,7 @@ struct Desk {
     pace: Arc<Pace>,
     remote: Option<(IpAddr, u16)>,
     seat: Arc<Seat>,
+    phase: watch::Receiver<Phase>,
 }
 
 /// A place among the requests under way.
@@ -210,7 +215,7 @@ impl Drop for Place {
 }
 
 impl Desk {
-    async fn answer(&self, request: HttpRequest<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: HttpRequest<Incoming>) -> Response<Sent> {
         let under_way = self.pace.request();
         let (parts, body) = request.into_parts();
         let mut id = [0; 16];
@@ -258,7 +263,7 @@ impl Desk {
             self.pace.leave_unread();
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response
+        response.map(|content| flow::sent(content, &self.phase, &self.pace, limits.idle_time))
     }
 
     /// What core wants to see of the headers: those of the audit log's settings, and how metrics are wanted.
@@ -306,12 +311,15 @@ impl Desk {
             return service.open_metrics(&head);
         }
         let request = Request { head, stage: Received { body: Box::new(body) } };
-        // What goes on without its client still counts as this connection, and as a request under way.
+        // What goes on without its client, or after its answer has begun, still counts as this connection, and as a request
+        // under way.
         let held = (self.seat.clone(), place, under_way);
         let mut work = Finish::new(async move {
-            let answer = service.handle(request).await;
+            let mut answer = service.handle(request).await;
             report(id, &answer);
-            drop(held);
+            if let Ok(reply) = &mut answer {
+                reply.keep(held);
+            }
             answer
         });
         // Most answers are there at once: those need no timer.

@@ -10,6 +10,7 @@
 //! | `cors` | which pages of other origins may ask |
 //! | [`custom`] | headers that the configuration adds to answers |
 //! | [`render`] | [`Reply`] and [`Refusal`] to status and bytes: one table |
+//! | `flow` | the body of an answer that goes on |
 //!
 //! Invariant: a body is never read before the service asks for it, and a request that has reached the service is
 //! carried to its end even when its client goes away: nothing behind it has to survive being dropped half-way.
@@ -19,6 +20,7 @@ mod body;
 mod connection;
 mod cors;
 pub mod custom;
+mod flow;
 pub mod head;
 mod json;
 pub mod limits;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{KeepAlive, TcpKeepIdle};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -23,6 +25,8 @@ use crate::tls;
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long connections have to notice that they are cut.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// Seconds of silence after which the kernel asks whether the client's machine is still there.
+const SILENCE: u32 = 60;
 
 /// Serves all listeners until `stop` is true, then drains: nothing new is accepted, idle connections are closed, and
 /// requests under way have [`crate::Limits::drain_time`] to end. Returns when nothing is left.
@@ -76,6 +80,9 @@ impl Accepting {
                 let (socket, from) = listener.accept().await?;
                 // An answer is one small write: it must not wait for the client's acknowledgement.
                 socket.set_nodelay(true)?;
+                // A client that vanishes while it reads a stream is noticed by nothing else, as long as nothing is sent.
+                setsockopt(&socket, TcpKeepIdle, &SILENCE)?;
+                setsockopt(&socket, KeepAlive, &true)?;
                 Ok(Accepted::Tcp(socket, from))
             }
             Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// What the two ends of a connection note. All of it is advice to [`Watch::look`], so relaxed order does.
 #[derive(Default)]
 pub(crate) struct Pace {
-    /// Requests whose answer is not made yet.
+    /// Requests whose answer is not made yet, or goes on.
     under_way: AtomicU32,
     /// Requests so far, wrapping.
     requests: AtomicU32,
@@ -24,6 +24,8 @@ pub(crate) struct Pace {
     begun: AtomicBool,
     /// A request was answered before its body was at its end. HTTP/1.1 only, as [`Pace::begun`] is of use there only.
     unread: AtomicBool,
+    /// The client does not read a stream that it has asked for.
+    given_up: AtomicBool,
 }
 
 /// Counts a request as under way until it is dropped.
@@ -41,6 +43,11 @@ impl Pace {
     /// A request's answer did not wait for the end of its body, so that the connection ends with it.
     pub(crate) fn leave_unread(&self) {
         self.unread.store(true, Relaxed);
+    }
+
+    /// A client has not read a part of a stream in time.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Relaxed);
     }
 
     /// Whether the client may be sending still: the rest of a body, or of headers that were refused.
@@ -101,6 +108,10 @@ impl Watch {
 
     /// To be called every so often.
     pub(crate) fn look(&mut self, now: Instant) -> Verdict {
+        // Of HTTP/2 it is one stream among others, which stay.
+        if self.heads_are_bytes && self.pace.given_up.load(Relaxed) {
+            return Verdict::Cut;
+        }
         let requests = self.pace.requests.load(Relaxed);
         if self.pace.under_way.load(Relaxed) > 0 || requests != self.seen {
             self.seen = requests;
@@ -207,6 +218,18 @@ mod tests {
         pace.begun.store(true, Relaxed);
         assert_eq!(watch.look(start + HEAD * 4), Verdict::Wait);
         assert_eq!(watch.look(start + HEAD * 5), Verdict::Cut);
+    }
+
+    #[test]
+    fn a_connection_that_reads_its_only_stream_no_more_is_cut() {
+        for (http2, verdict) in [(false, Verdict::Cut), (true, Verdict::Wait)] {
+            let (pace, mut watch, start) = watch(http2);
+            let under_way = pace.request();
+            assert_eq!(watch.look(start), Verdict::Wait);
+            pace.give_up();
+            drop(under_way);
+            assert_eq!(watch.look(start + HEAD), verdict, "HTTP/2: {http2}");
+        }
     }
 
     #[test]

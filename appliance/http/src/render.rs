@@ -8,12 +8,12 @@ use std::io::Write;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use serde_json::Value;
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::reply::{AuthReply, LeaseReply, Logical, WrapReply};
-use strongroom_types::{Refusal, Reply, Secret, SecretWriter};
+use strongroom_types::{Refusal, Reply, Secret, SecretWriter, Stream};
 
 use crate::head::NAMESPACE;
 use crate::json;
@@ -61,10 +61,19 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
+/// A body: whole, or still to be made.
+pub type Content = Either<Full<Bytes>, Stream>;
+
 /// Renders an answer.
-pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Bytes>> {
+pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Content> {
     let (own, answer) = unpack(answer);
+    let mut stream = None;
     let (status, content_type, out) = match answer {
+        Ok(Reply::Stream(begun)) => {
+            let content_type = HeaderValue::from_static(begun.content_type);
+            stream = Some(begun);
+            (StatusCode::OK, content_type, Secret::from(Vec::new()))
+        }
         Ok(reply) => write_reply(asked.id, reply),
         Err(refusal) => {
             let (status, out) = write_refusal(&asked, refusal);
@@ -93,15 +102,18 @@ pub fn render(asked: Asked, answer: Result<Reply, Refusal>) -> Response<Full<Byt
     if let Some(namespace) = asked.namespace {
         headers.insert(NAMESPACE, namespace);
     }
-    let body = if asked.method == Method::HEAD && has_content {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(out.len()));
-        Bytes::new()
-    } else if out.is_empty() {
-        Bytes::new()
-    } else {
-        Bytes::from_owner(Wiped(out))
+    let whole = |bytes| Either::Left(Full::new(bytes));
+    let body = match stream {
+        Some(_) if asked.method == Method::HEAD => whole(Bytes::new()),
+        Some(stream) => Either::Right(stream),
+        None if asked.method == Method::HEAD && has_content => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(out.len()));
+            whole(Bytes::new())
+        }
+        None if out.is_empty() => whole(Bytes::new()),
+        None => whole(Bytes::from_owner(Wiped(out))),
     };
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -141,6 +153,8 @@ fn write_reply(id: RequestId, reply: Reply) -> (StatusCode, HeaderValue, Secret)
         Reply::Empty => (StatusCode::NO_CONTENT, JSON, Secret::from(Vec::new())),
         // Within each other there are none: the pipeline makes one at its end.
         Reply::Headed { reply, .. } => write_reply(id, *reply),
+        // `render` has taken it.
+        Reply::Stream(_) => (StatusCode::OK, JSON, Secret::from(Vec::new())),
         Reply::Logical(logical) => {
             let mut out = SecretWriter::with_capacity(USUAL_BYTES);
             envelope(&mut out, id, &logical);

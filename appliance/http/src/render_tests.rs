@@ -13,6 +13,7 @@ const ID: &str = "11111111-1111-1111-1111-111111111111";
 fn answer_to(asked: Asked, answer: Result<Reply, Refusal>) -> (u16, HeaderMap, String) {
     let response = render(asked, answer);
     let (parts, body) = response.into_parts();
+    let Either::Left(body) = body else { panic!("a stream") };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let body = runtime.block_on(body.collect()).unwrap().to_bytes();
     (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())

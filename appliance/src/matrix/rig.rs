@@ -257,6 +257,7 @@ fn seen(reply: Reply) -> Value {
         Reply::Empty => Value::Null,
         Reply::Json { status, body } => json!({ "status": status, "body": body }),
         Reply::Raw { status, body, .. } => json!({ "status": status, "body": body }),
+        Reply::Stream(stream) => json!({ "stream": stream.content_type }),
         Reply::Logical(logical) => json!({
             "data": logical.data,
             "auth": logical.auth.as_ref().and_then(|auth| auth.client_token.expose_str()),

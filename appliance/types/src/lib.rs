@@ -9,6 +9,7 @@
 //! | [`purpose`] | what keys are derived for, in one list |
 //! | [`request`] | [`Request<Stage>`]: what a client asked, and how far it has been checked |
 //! | [`reply`] | what a client is answered, before it is JSON |
+//! | [`stream`] | a body that is made while it is sent |
 //! | [`entropy`] | [`Entropy`]: randomness as a parameter |
 //! | [`error`] | who is to blame when something fails |
 //! | [`time`] | [`Clock`], [`Timestamp`], durations as Vault writes them |
@@ -22,6 +23,7 @@ pub mod purpose;
 pub mod reply;
 pub mod request;
 pub mod secret;
+pub mod stream;
 pub mod time;
 
 pub use cidr::Cidr;
@@ -32,6 +34,7 @@ pub use purpose::Purpose;
 pub use reply::Reply;
 pub use request::{Operation, Received, Request};
 pub use secret::{Secret, SecretWriter};
+pub use stream::{Stream, StreamSource};
 pub use time::{Clock, Timestamp};
 
 /// A boxed future: what the object-safe traits return.

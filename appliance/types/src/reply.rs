@@ -1,9 +1,11 @@
 //! What a client is answered, before it is HTTP.
 
+use std::any::Any;
+
 use serde_json::Value;
 
 use crate::id::RequestId;
-use crate::{JsonMap, Timestamp};
+use crate::{JsonMap, Stream, Timestamp};
 
 /// An answer. `http::render` turns it into a status and bytes, in one table.
 pub enum Reply {
@@ -27,6 +29,8 @@ pub enum Reply {
         /// The body.
         body: Vec<u8>,
     },
+    /// 200 with a body that goes on.
+    Stream(Stream),
     /// Another answer, with headers beside it. Made at the very end: the audit log does not see it.
     Headed {
         /// Names in lower case, and values.
@@ -142,6 +146,15 @@ impl Reply {
     /// The same answer with headers beside it.
     pub fn with_headers(self, headers: Vec<(&'static str, String)>) -> Self {
         if headers.is_empty() { self } else { Self::Headed { headers, reply: Box::new(self) } }
+    }
+
+    /// Keeps `what` for as long as a stream goes on. Any other answer is whole already, and `what` is dropped.
+    pub fn keep(&mut self, what: impl Any + Send) {
+        match self {
+            Self::Headed { reply, .. } => reply.keep(what),
+            Self::Stream(stream) => stream.keep(what),
+            Self::Empty | Self::Logical(_) | Self::Json { .. } | Self::Raw { .. } => {}
+        }
     }
 
     /// The same answer with a warning; a 204 becomes a 200.

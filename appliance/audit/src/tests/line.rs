@@ -1,7 +1,16 @@
-use strongroom_types::Refusal;
 use strongroom_types::reply::{AuthReply, LeaseReply, Logical};
+use strongroom_types::{BoxFuture, Refusal, Stream, StreamSource};
 
 use super::*;
+
+/// A stream that has nothing to say.
+struct Silence;
+
+impl StreamSource for Silence {
+    fn part(&mut self) -> BoxFuture<'_, Option<Vec<u8>>> {
+        Box::pin(async { None })
+    }
+}
 
 fn lines(
     config: impl FnOnce(&mut SinkConfig),
@@ -172,6 +181,12 @@ fn what_is_answered_is_in_the_second_line() {
     let expected =
         json!({"http_content_type": hash("text/plain"), "http_raw_body": raw, "http_status_code": 200});
     assert_eq!(line["response"]["data"], expected);
+    let stream = Reply::Stream(Stream::new("text/plain", Silence));
+    let [_, line] = answer(Ok(&stream.with_headers(vec![("a", "b".into())])));
+    assert_eq!(
+        line["response"]["data"],
+        json!({"http_content_type": hash("text/plain"), "http_stream": true})
+    );
 
     let refusal = Refusal::denied().with_data(json!({"k": "v"}).as_object().unwrap().clone());
     let [_, line] = answer(Err(&refusal));

@@ -52,7 +52,7 @@ pub fn wrapped(
             return Ok(Reply::Logical(logical));
         }
         Reply::Logical(logical) => logical,
-        Reply::Json { .. } | Reply::Raw { .. } | Reply::Headed { .. } => {
+        Reply::Json { .. } | Reply::Raw { .. } | Reply::Stream(_) | Reply::Headed { .. } => {
             return Err(own_form());
         }
     };

@@ -23,6 +23,7 @@ impl Answer {
             Reply::Empty => (204, Value::Null),
             Reply::Headed { reply, .. } => return Self::of(request, *reply),
             Reply::Json { status, body } => (status, body),
+            Reply::Stream(_) => (200, Value::Null),
             Reply::Raw { status, body, .. } if body.is_empty() => (status, Value::Null),
             Reply::Raw { status, body, .. } => (status, Value::from(String::from_utf8_lossy(&body))),
             Reply::Logical(logical) => {

@@ -249,6 +249,7 @@ fn told(outcome: &Result<Outcome, Refusal>) -> Vec<String> {
     };
     let reply = match reply.bare() {
         Reply::Empty | Reply::Headed { .. } => String::new(),
+        Reply::Stream(stream) => stream.content_type.to_owned(),
         Reply::Json { status, body } => format!("{status} {body}"),
         Reply::Raw { status, body, .. } => format!("{status} {body:?}"),
         Reply::Logical(logical) => format!("{:?} {:?} {:?}", logical.status, logical.data, logical.warnings),

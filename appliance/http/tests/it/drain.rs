@@ -12,7 +12,7 @@ use crate::support::{PATIENCE, Server, limits};
 const WAIT: &str = "GET /v1/wait HTTP/1.1\r\nHost: v\r\n\r\n";
 const GET: &str = "GET /v1/echo HTTP/1.1\r\nHost: v\r\n\r\n";
 
-fn until(condition: impl Fn() -> bool) {
+pub fn until(condition: impl Fn() -> bool) {
     let start = std::time::Instant::now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "it does not happen");

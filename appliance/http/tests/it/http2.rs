@@ -10,23 +10,23 @@ use crate::support::{Server, limits};
 use crate::tls::shake;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
 
 /// A connection on which a test writes frames.
-struct Frames {
+pub struct Frames {
     tls: ClientConnection,
     socket: TcpStream,
 }
 
 impl Frames {
-    fn open(server: &Server) -> Self {
+    pub fn open(server: &Server) -> Self {
         let (tls, socket) = shake(server, &[b"h2"]);
         let mut frames = Self { tls, socket };
         frames.raw(PREFACE);
@@ -38,7 +38,7 @@ impl Frames {
         rustls::Stream::new(&mut self.tls, &mut self.socket).write_all(bytes).is_ok()
     }
 
-    fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
+    pub fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
         self.raw(&frame(kind, flags, stream, payload))
     }
 
@@ -55,7 +55,7 @@ impl Frames {
     }
 
     /// The first frame of `kind` on `stream`; None when the connection ends before it.
-    fn find(&mut self, kind: u8, stream: u32) -> Option<Vec<u8>> {
+    pub fn find(&mut self, kind: u8, stream: u32) -> Option<Vec<u8>> {
         loop {
             let (found, _, on, payload) = self.next()?;
             if (found, on) == (kind, stream) {
@@ -74,7 +74,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A header block without Huffman coding and without the dynamic table.
-fn block(method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
+pub fn block(method: &str, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, value) in
         [(":method", method), (":scheme", "https"), (":authority", "v"), (":path", path)].iter().chain(more)

@@ -7,6 +7,7 @@ mod browsers;
 mod drain;
 mod hostile;
 mod http2;
+mod streams;
 mod support;
 mod tls;
 mod unread;

@@ -14,9 +14,11 @@ use strongroom_http::{
     Address, Bound, CustomHeaders, Limits, Listener, MinVersion, Pem, Seating, Service, Tls, bind, serve,
 };
 use strongroom_types::request::BodyError;
-use strongroom_types::{BoxFuture, Operation, Received, Refusal, Reply, Request};
+use strongroom_types::{BoxFuture, Operation, Received, Refusal, Reply, Request, Stream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
+
+use crate::streams::{Flood, Lines};
 
 /// Long enough for anything that is to happen, short enough that a failing test ends.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,6 +30,8 @@ pub struct Seen {
     pub ended: AtomicUsize,
     pub go: Notify,
     pub rules: Mutex<Arc<ResponseRules>>,
+    /// Streams that go on.
+    pub streams: AtomicUsize,
 }
 
 impl Seen {
@@ -40,7 +44,8 @@ impl Seen {
     }
 }
 
-/// `echo` tells what came, `status/N` has that status and a body, `wait` waits until it is let go, `unread` ignores its body, anything else is 404.
+/// `echo` tells what came, `status/N` has that status and a body, `wait` waits until it is let go, `unread` ignores its body,
+/// `stream` and `flood` go on (see `streams.rs`), anything else is 404.
 struct Fake(Arc<Seen>);
 
 impl Service for Fake {
@@ -85,6 +90,8 @@ impl Fake {
             }
             "long" => Ok(Reply::data(json!({ "x": "x".repeat(8 * 1024 * 1024) }))),
             "unread" => Ok(Reply::Empty),
+            "stream" => Ok(Reply::Stream(Stream::new("text/plain", Lines::new(&self.0)))),
+            "flood" => Ok(Reply::Stream(Stream::new("text/plain", Flood(Lines::new(&self.0))))),
             "fault" => Err(Refusal::internal()),
             "health" if head.operation == Operation::Head => {
                 Ok(Reply::Json { status: 200, body: json!({ "a": 1 }) })
