@@ -103,6 +103,13 @@ impl Io {
         let _ = self.stdout.write_all(text.as_bytes());
     }
 
+    /// Text on stdout that is to be seen at once; an error once nobody reads it any more.
+    pub fn say_now(&mut self, text: &str) -> io::Result<()> {
+        let text = if self.to_terminal { clean(text) } else { text.into() };
+        self.stdout.write_all(text.as_bytes())?;
+        self.stdout.flush()
+    }
+
     /// A line (or lines) on stderr, which people read: without what would command a terminal.
     pub fn error(&mut self, text: &str) {
         let _ = writeln!(self.stderr, "{}", clean(text.trim_end()));

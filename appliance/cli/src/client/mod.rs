@@ -7,6 +7,7 @@ mod instead;
 mod tls;
 mod wire;
 
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -225,13 +226,18 @@ impl Client {
         })
     }
 
-    /// Asks for an answer that has no end, and hands over its parts as they come. Returns when the server ends it.
-    pub fn follow(&self, ask: &Ask<'_>, part: &mut dyn FnMut(&[u8])) -> Result<(), ClientError> {
+    /// Asks for an answer that has no end, and hands over its parts as they come. Returns when the server ends it, when
+    /// `part` has had enough, and when a person interrupts it.
+    pub fn follow(
+        &self,
+        ask: &Ask<'_>,
+        part: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), ClientError> {
         if let Some(instead) = &self.instead {
             return Err(ClientError::Instead(instead.text(self, ask)));
         }
         let target = target(ask);
-        runtime()?.block_on(async {
+        let followed = async {
             let begun = tokio::time::timeout(self.timeout, wire::begin(self, ask, &target)).await;
             let begun = begun.unwrap_or_else(|_| Err(self.too_late().into()));
             let mut response = begun.map_err(|lost| self.unreachable(ask, lost.why))?;
@@ -242,9 +248,17 @@ impl Client {
             while let Some(frame) = response.frame().await {
                 let frame =
                     frame.map_err(|error| self.unreachable(ask, format!("the answer broke off: {error}")))?;
-                frame.data_ref().into_iter().for_each(|bytes| part(bytes));
+                if frame.data_ref().is_some_and(|bytes| part(bytes).is_break()) {
+                    break;
+                }
             }
             Ok(())
+        };
+        runtime()?.block_on(async {
+            tokio::select! {
+                ended = followed => ended,
+                Ok(()) = tokio::signal::ctrl_c() => Ok(()),
+            }
         })
     }
 

@@ -1,5 +1,7 @@
 //! `monitor`: the server's log as it is written.
 
+use std::ops::ControlFlow;
+
 use super::{BASE, HTTP};
 use crate::args::{Flag, Kind};
 use crate::client::Ask;
@@ -34,11 +36,18 @@ fn run(call: &mut Call<'_>) -> Result<u8, Failure> {
     let client = call.client()?;
     let query = vec![("log_level".to_owned(), level), ("log_format".to_owned(), format)];
     let ask = Ask { query, ..Ask::get("sys/monitor") };
-    client
-        .follow(&ask, &mut |part| {
-            call.io.say_raw(&String::from_utf8_lossy(part));
-            call.io.flush();
-        })
-        .map_err(|cause| Failure::during("Error following the log", &cause))?;
+    // Only whole lines: a part may end within a letter.
+    let mut line = Vec::new();
+    let mut print = |part: &[u8]| {
+        line.extend_from_slice(part);
+        let whole = line.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let lines: Vec<u8> = line.drain(..whole).collect();
+        match call.io.say_now(&String::from_utf8_lossy(&lines)) {
+            Ok(()) => ControlFlow::Continue(()),
+            // As at the end of any pipe: whoever reads has read enough.
+            Err(_) => ControlFlow::Break(()),
+        }
+    };
+    client.follow(&ask, &mut print).map_err(|cause| Failure::during("Error following the log", &cause))?;
     Ok(0)
 }
