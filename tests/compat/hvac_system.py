@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """hvac, as released, on mounts, wrapping, audit and the keyring."""
 
+import json
 import os
 
 from hvac import exceptions
@@ -85,5 +86,15 @@ def keyring(root):
     root.sys.disable_secrets_engine(MOUNT + "-moved")
 
 
+def monitor(root):
+    """A stream, for which hvac has no method: with its session, as its users do."""
+    session, address = root.adapter.session, root.url + "/v1/sys/monitor"
+    with session.get(address, headers={"X-Vault-Token": root.token}, params={"log_format": "json"}, stream=True, verify=os.environ.get("VAULT_CACERT", True), timeout=60) as stream:
+        check("the log is a stream", stream.status_code == 200 and stream.headers["Content-Type"] == "application/x-ndjson")
+        root.sys.rotate_encryption_key()
+        lines = (json.loads(line) for line in stream.iter_lines(chunk_size=1))
+        check("a line comes while it is open", next(line for line in lines if line["@message"].startswith("a new term"))["@level"] == "info")
+
+
 if __name__ == "__main__":
-    run(mounts, plain, wrapping, audit, keyring)
+    run(mounts, plain, wrapping, audit, keyring, monitor)

@@ -24,6 +24,7 @@ mod fuzz;
 mod golden;
 mod keys_of_people;
 mod metrics;
+mod monitor;
 mod once;
 mod pgp;
 mod routes;

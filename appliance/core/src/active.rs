@@ -10,7 +10,7 @@ use strongroom_seal::Devices;
 use strongroom_store::{Snapshot, Space, Store};
 use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Operation, Refusal, Timestamp};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 
 use crate::census::Census;
 use crate::ceremony::Ceremonies;
@@ -28,6 +28,7 @@ use crate::perform::After;
 use crate::policies::Policies;
 use crate::quotas::Quotas;
 use crate::rules::ResponseRules;
+use crate::sys::monitor;
 use crate::sys::remount::Moves;
 use crate::tokens::{Tokens, UseLocks};
 use crate::{Parts, Settings, audit_trail, log, versions};
@@ -109,6 +110,8 @@ pub struct Active {
     pub metrics: Arc<Metrics>,
     /// Commits under way.
     pub effects: Effects,
+    /// Places for those who follow the log.
+    pub monitors: Arc<Semaphore>,
     switch: Arc<Switch>,
 }
 
@@ -164,6 +167,7 @@ impl Active {
             moves: Moves::default(),
             sweep: Notify::new(),
             ceremonies: Ceremonies::default(),
+            monitors: Arc::new(Semaphore::new(monitor::PLACES)),
             devices: parts.devices.clone(),
             switch,
             effects,
@@ -205,6 +209,11 @@ impl Active {
     /// What is committed now.
     pub fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Refusal> {
         self.store.snapshot().map_err(fault::store)
+    }
+
+    /// Changes whenever the appliance may have been sealed.
+    pub fn changes_of_state(&self) -> watch::Receiver<u64> {
+        self.switch.listen()
     }
 
     /// What in memory follows from a commit. An error here is a fault of the storage: what was committed stands, and

@@ -117,6 +117,11 @@ impl Floored {
         self.clock.now()
     }
 
+    /// The clock that has no floor.
+    pub fn bare(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     /// The number of this era: kept beside whatever is given a time to live.
     pub fn era(&self) -> u32 {
         self.era.load().eras.number()

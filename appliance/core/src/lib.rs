@@ -123,11 +123,14 @@ impl Core {
     /// The future may be dropped at any time, as it is when a client goes away. What has been accepted by the audit
     /// log by then is brought to its end all the same: see `pipeline.rs`.
     pub async fn handle(self: &Arc<Self>, request: Request<Received>) -> Result<Reply, Refusal> {
-        let _shown = InFlight::begin(&self.metrics, &request.head, self.parts.clock.now());
-        let answer = pipeline::handle(self, request).await;
+        let shown = InFlight::begin(&self.metrics, &request.head, self.parts.clock.now());
+        let mut answer = pipeline::handle(self, request).await;
         if self.switch.take_seal_wish() {
             self.flush().await;
             self.seal();
+        }
+        if let Ok(reply) = &mut answer {
+            reply.keep(shown);
         }
         answer
     }

@@ -2,17 +2,20 @@
 //!
 //! Each part of the daemon has a [`Logger`] with a level of its own: what is less important is not written. The levels
 //! are those of the configuration until an operator changes them at `sys/loggers`; they are not stored. Whoever follows
-//! the log ([`follow`], for `sys/monitor`, which is not built yet) gets each line of the level that he asks for, whether it is written here or not.
+//! the log ([`follow`], for `sys/monitor`) gets each line of the level that he asks for, whether it is written here or not.
+
+mod follow;
 
 use std::fmt::{self, Arguments};
 use std::io::Write;
 use std::mem;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use strongroom_types::Timestamp;
-use tokio::sync::broadcast;
+
+pub use follow::{Following, Line, follow};
 
 /// How important a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,20 +98,6 @@ pub const LOGGERS: [&Logger; 4] = [&AUDIT, &CORE, &HTTP, &SEAL];
 /// The level of the configuration.
 static CONFIGURED: AtomicU8 = AtomicU8::new(Level::Info as u8);
 
-/// A line of the log.
-pub struct Line {
-    /// How important it is.
-    pub level: Level,
-    /// Whose it is.
-    pub logger: &'static str,
-    /// What it says.
-    pub text: String,
-}
-
-/// Lines that somebody who follows may be late by; whoever is later misses some, and is told so.
-const BACKLOG: usize = 512;
-static FOLLOWERS: LazyLock<broadcast::Sender<Arc<Line>>> = LazyLock::new(|| broadcast::Sender::new(BACKLOG));
-
 /// The level of the configuration, for every logger: at the start, and when it is read again.
 pub fn set_level(level: Level) {
     CONFIGURED.store(level as u8, Relaxed);
@@ -130,11 +119,6 @@ pub fn set_all(level: Level) {
 /// The logger of this name.
 pub fn logger(name: &str) -> Option<&'static Logger> {
     LOGGERS.into_iter().find(|logger| logger.name == name)
-}
-
-/// Every line from now on, of every level.
-pub fn follow() -> broadcast::Receiver<Arc<Line>> {
-    FOLLOWERS.subscribe()
 }
 
 /// Of the core: something an operator should know.
@@ -198,10 +182,7 @@ impl Logger {
             // A log that cannot be written must not end the daemon.
             let _ = writeln!(std::io::stderr().lock(), "strongroom {shown:<5} {text}");
         }
-        if FOLLOWERS.receiver_count() > 0 {
-            // Nobody may be there any more.
-            let _ = FOLLOWERS.send(Arc::new(Line { level, logger: self.name, text: text.to_string() }));
-        }
+        follow::tell(level, self.name, text);
     }
 }
 
@@ -264,17 +245,6 @@ mod tests {
         for (number, (level, name)) in LEVELS.into_iter().enumerate() {
             assert_eq!((Level::of(number as u8), level.name()), (level, name));
         }
-    }
-
-    #[test]
-    fn a_logger_has_a_level_of_its_own_and_followers_get_every_line() {
-        static OWN: Logger = Logger::new("own");
-        OWN.set(Level::Error);
-        assert_eq!(OWN.level(), Level::Error);
-        let mut lines = follow();
-        OWN.debug(format_args!("nobody reads {}", 1));
-        let line = std::iter::from_fn(|| lines.try_recv().ok()).find(|line| line.logger == "own").unwrap();
-        assert_eq!((line.level, line.text.as_str()), (Level::Debug, "nobody reads 1"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What goes in does not come out elsewhere: not in the audit log, not in the server's log, not in an error.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use strongroom_tests::process::Plain;
 use strongroom_tests::{Answer, Client};
 
 use super::{policy, token};
+use crate::monitor::{Follower, followers};
 
 /// Every form in which a text could have been written down.
 fn forms(secret: &str) -> Vec<String> {
@@ -76,6 +78,10 @@ async fn send(client: &mut Client, method: &str, path: &str, field: &str, value:
 async fn cve_2025_4166_2025_62513_and_2024_8365_no_field_of_any_route_leaks() {
     let server = Plain::start().await.unwrap();
     let mut root = server.client();
+    let url = format!("http://{}/v1/sys/monitor?log_level=trace", server.address);
+    let token = format!("-HX-Vault-Token: {}", root.token);
+    let monitor = Follower::start(Command::new("curl").args(["-sSN", &token, &url]));
+    followers(&mut root, 1).await;
     for (mount, version) in [("kv1", "1"), ("kv2", "2")] {
         let kind = json!({"type": "kv", "options": {"version": version}});
         root.send("POST", &format!("sys/mounts/{mount}"), Some(&kind)).await.unwrap();
@@ -167,6 +173,10 @@ async fn cve_2025_4166_2025_62513_and_2024_8365_no_field_of_any_route_leaks() {
     let hidden: Vec<String> =
         forms(STEM).into_iter().skip(1).filter(|form| audit.contains(form.as_str())).collect();
     assert!(hidden.is_empty(), "canaries stand in the audit log as {hidden:?}");
+    // Somebody has followed it all the while, at every level.
+    assert_eq!(root.send("POST", "sys/rotate", None).await.unwrap().status, 204);
+    monitor.until("a new term");
+    let log = format!("{log}{}", monitor.printed());
     let told: Vec<&String> = canaries.iter().filter(|canary| occurs(canary, &log)).collect();
     assert!(told.is_empty(), "{told:?} in the server's log:\n{log}");
 }

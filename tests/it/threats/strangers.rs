@@ -289,7 +289,6 @@ async fn c5_what_is_not_built_is_not_there() {
         "sys/storage/raft/remove-peer",      // CVE-2021-3282
         "sys/storage/raft/snapshot",         //
         "sys/pprof/heap",                    //
-        "sys/monitor",                       //
         "sys/internal/inspect/router/root",  //
         "sys/revoke", // CVE-2026-45808: older names, with which other namespaces were reached
         "sys/revoke-prefix/x", //

@@ -236,8 +236,9 @@ impl Core {
         }
         active.barrier.seal();
         active.ceremonies.forget();
-        self.switch.notify();
+        // Said first: it is the last line that those see who follow the log.
         log::SEAL.info(format_args!("sealed: every key is wiped"));
+        self.switch.notify();
     }
 }
 

@@ -53,6 +53,31 @@ pub fn authorize(active: &Active, request: Request<Read>) -> Result<Request<Auth
     Ok(Request { head, stage })
 }
 
+/// What stays to be asked of somebody whose answer goes on for long.
+pub struct Standing {
+    asker: Asker,
+    operation: Operation,
+    acl_path: String,
+    given: Arc<JsonMap>,
+    needs_sudo: bool,
+}
+
+impl Standing {
+    /// Whether the token is still there, and its policies still allow what was asked. Doubt is no.
+    pub fn holds(&self, active: &Active) -> bool {
+        let asker = active.snapshot().and_then(|snapshot| self.asker.again(active, &snapshot));
+        let ask = Ask {
+            path: &self.acl_path,
+            operation: self.operation,
+            parameters: Some(&self.given),
+            wrap_ttl: None,
+            needs_sudo: self.needs_sudo,
+            now: active.now(),
+        };
+        asker.is_ok_and(|asker| matches!(asker.acl.check(&ask), Decision::Granted { .. }))
+    }
+}
+
 /// In the words that clients look for.
 pub(super) fn denied_by_policy() -> Refusal {
     Refusal::new(Kind::Denied, "1 error occurred:\n\t* permission denied\n\n")
@@ -62,6 +87,17 @@ impl Authorized {
     /// The canonical path of what is asked for.
     pub fn path(&self) -> &str {
         self.acl_path.trim_end_matches('/')
+    }
+
+    /// What is asked again, time after time, of an answer that goes on. There is none without a token.
+    pub fn standing(&self) -> Option<Standing> {
+        Some(Standing {
+            asker: self.asker.clone()?,
+            operation: self.call.operation,
+            acl_path: self.acl_path.clone(),
+            given: self.given.clone(),
+            needs_sudo: self.target.sudo(),
+        })
     }
 
     /// Asks once more, of what `snapshot` shows: after a wait, or after something that the handler had read was changed.

@@ -9,7 +9,7 @@ mod route;
 
 pub use admit::{Admitted, admit};
 pub use authenticate::{Asker, Authenticated, authenticate};
-pub use authorize::{Authorized, authorize};
+pub use authorize::{Authorized, Standing, authorize};
 pub use charge::{Bill, Charged, charge, charge_login};
 pub use read::{Read, object, read, unread};
 pub use route::{Routed, Target, acl_path, route};

@@ -15,6 +15,7 @@ mod kept_shares;
 mod locked_users;
 pub mod loggers;
 pub mod metrics;
+pub mod monitor;
 mod mounts;
 mod node;
 mod password_policies;
@@ -53,6 +54,7 @@ pub const TABLES: &[Table<Run>] = &[
     cors::ROUTES,
     headers::ROUTES,
     loggers::ROUTES,
+    monitor::ROUTES,
     quotas::ROUTES,
     plugins::ROUTES,
     state::ROUTES,

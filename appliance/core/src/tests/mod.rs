@@ -10,6 +10,7 @@ mod lifetimes;
 mod lockouts;
 mod logins;
 mod metrics;
+mod monitor;
 mod mounts;
 mod node;
 mod password_policies;

@@ -284,6 +284,7 @@ async fn c5_the_routes_without_a_token_are_these() {
             "config/ui/headers/{header}",
             "config/auditing/request-headers",
             "config/auditing/request-headers/{header}",
+            "monitor",
             "plugins/catalog/{type}",
             "plugins/catalog/{type}/{name}",
             "host-info",
