@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use rustls::crypto::SecureRandom;
-use strongroom_core::{Finish, ResponseRules, log};
+use strongroom_core::{Finish, log};
 use strongroom_types::error::Kind;
 use strongroom_types::id::RequestId;
 use strongroom_types::request::Head;
@@ -39,6 +39,7 @@ use crate::head::{self, Lines, NAMESPACE};
 use crate::limits::Limits;
 use crate::linger::Lingering;
 use crate::pace::{Pace, UnderWay, Verdict, Watch, Watched};
+use crate::pages::{add_ui_headers, is_page};
 use crate::render::{Asked, no_page, render};
 use crate::seats::Seat;
 
@@ -342,22 +343,6 @@ const METRICS: &str = "sys/metrics";
 fn asks_for_metrics(head: &Head) -> bool {
     let reads = matches!(head.operation, Operation::Read | Operation::Head);
     reads && head.path.as_str() == METRICS && !head.path.has_trailing_slash()
-}
-
-/// Whether `path` is one that a person types into a browser.
-fn is_page(path: &str) -> bool {
-    path == "/" || path == "/ui" || path.starts_with("/ui/")
-}
-
-/// Headers of `sys/config/ui/headers`; one that cannot be sent is left out.
-fn add_ui_headers(rules: &ResponseRules, headers: &mut HeaderMap) {
-    for (name, values) in &rules.ui_headers {
-        let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else { continue };
-        headers.remove(&name);
-        for value in values.iter().filter_map(|value| HeaderValue::from_str(value).ok()) {
-            headers.append(name.clone(), value);
-        }
-    }
 }
 
 /// A fault of ours is logged once, here, where its answer leaves; the client can name the request.

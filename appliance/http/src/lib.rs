@@ -27,6 +27,7 @@ pub mod limits;
 mod linger;
 pub mod listener;
 mod pace;
+mod pages;
 pub mod render;
 mod seats;
 pub mod tls;
