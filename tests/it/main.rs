@@ -27,6 +27,7 @@ mod metrics;
 mod monitor;
 mod once;
 mod pgp;
+mod quotas;
 mod routes;
 mod run_twice;
 mod scan;

@@ -12,7 +12,7 @@ use strongroom_types::id::{MountId, NamespaceId};
 use strongroom_types::{Operation, Refusal, Timestamp};
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 
-use crate::census::Census;
+use crate::census::{Census, Seat};
 use crate::ceremony::Ceremonies;
 use crate::clock::Floored;
 use crate::compute::Compute;
@@ -31,7 +31,7 @@ use crate::rules::ResponseRules;
 use crate::sys::monitor;
 use crate::sys::remount::Moves;
 use crate::tokens::{Tokens, UseLocks};
-use crate::{Parts, Settings, audit_trail, log, versions};
+use crate::{Parts, Settings, audit_trail, census, log, versions};
 
 /// The view of core's own records: mounts, policies, the audit salts, the clock's floor.
 pub const SYSTEM: MountId = MountId(*b"strongroom/sys\0\0");
@@ -79,7 +79,7 @@ pub struct Active {
     /// What engines have given out for a time.
     pub leases: Leases,
     /// How many tokens and leases there are.
-    pub census: Census,
+    pub census: Arc<Census>,
     /// Turns of tokens with limited uses.
     pub use_locks: UseLocks,
     /// The audit log.
@@ -141,7 +141,7 @@ impl Active {
         let mounts = Arc::new(ArcSwap::from_pointee(mounts));
         let of_tokens = tokens.at(snapshot.clone());
         let tokens = Tokens::load(tokens, &of_tokens, clock.clone(), mounts.clone())?;
-        Ok(Arc::new(Self {
+        let active = Arc::new(Self {
             cluster: cluster(snapshot.as_ref())?,
             facts: ArcSwap::from_pointee(facts),
             store: parts.store.clone(),
@@ -154,7 +154,7 @@ impl Active {
             rules: ArcSwap::from_pointee(ResponseRules::load(&reader)?),
             tokens,
             leases: Leases::new(view(LEASES)),
-            census: Census::default(),
+            census: Arc::default(),
             use_locks: UseLocks::default(),
             audit,
             outbox,
@@ -174,7 +174,10 @@ impl Active {
             metrics,
             system,
             barrier,
-        }))
+        });
+        // Where quotas count leases, nobody makes one before they are counted.
+        census::recount_if_asked(&active)?;
+        Ok(active)
     }
 
     /// The time now.
@@ -206,6 +209,12 @@ impl Active {
         self.measure_as(&vec![what; times], begun);
     }
 
+    /// A place for a lease: see [`Census::seat`].
+    pub fn seat(&self, path: &str, role: &str) -> Result<Option<Seat>, Refusal> {
+        let seat = self.census.seat(path, role);
+        seat.inspect_err(|_| self.metrics.lease_quota_violation.add())
+    }
+
     /// What is committed now.
     pub fn snapshot(&self) -> Result<Arc<dyn Snapshot>, Refusal> {
         self.store.snapshot().map_err(fault::store)
@@ -228,13 +237,17 @@ impl Active {
                         self.metrics.routes.forget(id);
                     }
                     self.mounts.store(Arc::new(table));
+                    census::recount_if_asked(self)?;
                 }
                 After::Moved(moved) => self.moves.remember(moved),
                 After::Rules => {
                     let rules = ResponseRules::load(&self.system.at(self.snapshot()?))?;
                     self.rules.store(Arc::new(rules));
                 }
-                After::Quotas => self.quotas.reload(&self.system.at(self.snapshot()?))?,
+                After::Quotas => {
+                    self.quotas.reload(&self.system.at(self.snapshot()?))?;
+                    census::recount_if_asked(self)?;
+                }
                 After::Levels(levels) => levels.apply(),
                 After::Policy(name) => self.policies.reload(&self.system.at(self.snapshot()?), &name)?,
                 After::Rotated(rotation) => {

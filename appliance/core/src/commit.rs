@@ -10,9 +10,9 @@ use strongroom_store::{Batch, Revision, StoreError};
 use strongroom_types::{Refusal, Reply};
 
 use crate::active::Active;
-use crate::fault;
 use crate::perform::Outcome;
 use crate::stage::Bill;
+use crate::{census, fault};
 
 /// How long a commit without space waits for the log's sync.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ pub async fn commit(
     bill: &Bill,
     audited: &Audited,
 ) -> Result<Committed, Refusal> {
-    let Outcome { answer, mut writes, sealed, asked_by, mut after, held: _held, settle: _, snapshot } =
+    let Outcome { answer, mut writes, sealed, asked_by, mut after, held: _held, seat, settle: _, snapshot } =
         outcome;
     after.extend(bill.pay(active, &snapshot, &mut writes)?);
     drop(snapshot);
@@ -48,8 +48,9 @@ pub async fn commit(
         if frees {
             batch.frees();
         }
+        let change = census::changed(active, pairs(&writes))?;
         match durable(active, batch, audited).await {
-            Ok(revision) => active.census.committed(revision, pairs(&writes)),
+            Ok(revision) => active.census.committed(revision, change, seat.as_ref()),
             Err(StoreOrRefusal::Store(StoreError::Conflict)) => return Ok(Committed::Conflict),
             Err(StoreOrRefusal::Store(cause)) => return Err(fault::store(cause)),
             Err(StoreOrRefusal::Refusal(refusal)) => return Err(refusal),
@@ -153,9 +154,10 @@ pub async fn beside<'a>(
     if frees {
         batch.frees();
     }
+    let change = census::changed(active, writes.into_iter())?;
     match active.store.commit(batch).await {
         Ok(revision) => {
-            active.census.committed(revision, writes.into_iter());
+            active.census.committed(revision, change, None);
             Ok(Settled::Done)
         }
         Err(StoreError::Conflict) => Ok(Settled::Conflict),

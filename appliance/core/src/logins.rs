@@ -89,6 +89,12 @@ impl Door {
         Ok(knock.as_ref().zip(rules(&active.settings, mount)))
     }
 
+    /// The role that it is for; empty without one.
+    fn role(&self) -> &str {
+        let knock = self.knock.as_ref().ok().and_then(Option::as_ref);
+        knock.and_then(|knock| knock.role.as_deref()).unwrap_or_default()
+    }
+
     /// Whoever was counted is whoever comes in.
     fn check_alias(&self, login: &Login) -> Result<(), Refusal> {
         match &self.knock {
@@ -112,7 +118,7 @@ pub fn admitted(
     active: &Active,
     request: &Request<Authorized>,
     mount: &Mount,
-    login: Login,
+    (door, login): (&Door, Login),
     cx: &Cx,
     snapshot: &Arc<dyn Snapshot>,
 ) -> Result<Work, Refusal> {
@@ -129,6 +135,9 @@ pub fn admitted(
         (period, _) => period,
     };
     let (ttl, warnings) = capped(base, least(token.explicit_max_ttl, most(mount, &token)));
+    let role = door.role();
+    // A batch token is stored nowhere.
+    let seat = if batch { None } else { active.seat(request.stage.path(), role)? };
     let (entity, alias_write) = entities::of_login(active, snapshot, mount.record.id, &alias)?;
     let wish = Wish {
         id: None,
@@ -145,6 +154,7 @@ pub fn admitted(
         bound_cidrs: networks(&token, cx.remote)?,
         role: String::new(),
         batch,
+        login_role: role.to_owned(),
         login: Some(LoginRef { mount: mount.record.id, alias, entity }),
     };
     let begun = active.clock.reading();
@@ -155,7 +165,7 @@ pub fn admitted(
     all.extend(alias_write);
     let reply = Logical { auth: Some(minted.auth), warnings, ..Logical::default() };
     let born = After::Born(Birth::new(mount.engine.kind, ttl, batch));
-    Ok(Work { writes: all, ..Work::reply(Reply::Logical(Box::new(reply))) }.then([born]))
+    Ok(Work { writes: all, seat, ..Work::reply(Reply::Logical(Box::new(reply))) }.then([born]))
 }
 
 /// What the token may be now, and how long it may live at most: asked of its method before each renewal.

@@ -25,7 +25,8 @@
 //! - [`Effects`](crate::effects::Effects) are no lock, but an unseal waits until there are none while it holds `Attempt`.
 //!   Who has entered waits for the store and for nothing else.
 //! - A [`Compute`](crate::compute::Compute) place is waited for with any of them held; what runs there waits for nothing.
-//! - `std` mutexes are held for a few lines that wait for nothing: clippy refuses one that is held over an `await`.
+//! - Who counts leases ([`crate::census`]) holds a `std` mutex over a look at all of them, beside the threads that answer.
+//! - Other `std` mutexes are held for a few lines that wait for nothing: clippy refuses one that is held over an `await`.
 //! - Reads take none of them, but `Uses`.
 
 use std::future::Future;

@@ -11,6 +11,7 @@ use strongroom_types::reply::Logical;
 use strongroom_types::{BoxFuture, Operation, Refusal, Reply, Request, Timestamp};
 
 use crate::active::Active;
+use crate::census::Seat;
 use crate::ceremony::End;
 use crate::clock::Era;
 use crate::leases::{self, Held, Settle};
@@ -75,6 +76,8 @@ pub struct Work {
     pub withheld: Option<Refusal>,
     /// Held until the commit.
     pub held: Option<Held>,
+    /// The place of a lease that is made.
+    pub seat: Option<Seat>,
     /// Waited for after the commit, before the answer.
     pub settle: Option<Settle>,
 }
@@ -123,6 +126,7 @@ impl Work {
             after: Vec::new(),
             withheld: None,
             held: None,
+            seat: None,
             settle: None,
         }
     }
@@ -153,6 +157,8 @@ pub struct Outcome {
     pub after: Vec<After>,
     /// See [`Work::held`].
     pub held: Option<Held>,
+    /// See [`Work::seat`].
+    pub seat: Option<Seat>,
     /// See [`Work::settle`].
     pub settle: Option<Settle>,
     /// What the handler has seen.
@@ -193,7 +199,7 @@ async fn checked_again_and_run(
         true => request.stage.check_again(active, request.head.operation, snapshot)?,
     };
     let work = run(active, request, turn, snapshot.clone()).await?;
-    let Work { reply, mut writes, sealed, after, withheld, held, settle } = work;
+    let Work { reply, mut writes, sealed, after, withheld, held, seat, settle } = work;
     let answer = match withheld.map_or_else(|| finish(request, reply), Err) {
         Ok(reply) => Ok(wrapping::wrapped(active, request, reply, &mut writes)?),
         Err(refusal) => Err(refusal),
@@ -205,7 +211,8 @@ async fn checked_again_and_run(
         }
         None => Vec::new(),
     };
-    Ok(Outcome { answer, writes, sealed, asked_by, after, held, settle, snapshot: snapshot.clone() })
+    let snapshot = snapshot.clone();
+    Ok(Outcome { answer, writes, sealed, asked_by, after, held, seat, settle, snapshot })
 }
 
 impl Outcome {
@@ -223,6 +230,7 @@ impl Outcome {
             asked_by: Vec::new(),
             after: Vec::new(),
             held: None,
+            seat: None,
             settle: None,
             snapshot,
         }
@@ -253,6 +261,9 @@ async fn run(
             let caller = stage.asker.as_ref().map(|asker| asker.caller.clone());
             let remote = request.head.remote.map(|(address, _)| address);
             let cx = Cx { remote, ..cx(active, mount, caller, snapshot.clone()) };
+            // Who waits may have given out something by the time it is known to be one too many.
+            let waits = matches!(endpoint.run, Handler::Async(_)) && !mount.engine.secrets.is_empty();
+            let seat = if waits { active.seat(stage.path(), "")? } else { None };
             let outcome = match endpoint.run {
                 Handler::Inline(handler) => handler(&cx, &stage.call),
                 Handler::Blocking(handler) => tokio::task::block_in_place(|| handler(&cx, &stage.call)),
@@ -261,14 +272,14 @@ async fn run(
                 Handler::Login(handler) => {
                     let door = turn.door()?;
                     let login = door.opened(active, mount, cx.now, || handler(&cx, &stage.call))?;
-                    return logins::admitted(active, request, mount, login, &cx, &snapshot);
+                    return logins::admitted(active, request, mount, (door, login), &cx, &snapshot);
                 }
                 Handler::SlowLogin(handler) => {
                     let door = turn.door()?;
                     door.is_open(active, mount, cx.now)?;
                     let proof = || handler(&cx, &stage.call);
                     let login = active.compute.run(|| door.opened(active, mount, cx.now, proof)).await?;
-                    return logins::admitted(active, request, mount, login, &cx, &snapshot);
+                    return logins::admitted(active, request, mount, (door, login), &cx, &snapshot);
                 }
             };
             let mut outcome = outcome?;
@@ -276,7 +287,7 @@ async fn run(
                 None => Ok(of_mount(&mount.view, outcome)),
                 Some(wish) => {
                     let work = of_mount(&mount.view, outcome);
-                    leases::issued(active, request, mount, wish, work).await
+                    leases::issued(active, request, mount, wish, Work { seat, ..work }).await
                 }
             }
         }

@@ -22,6 +22,8 @@ pub struct Method {
     /// Who a login is for, before its proof is looked at: core counts wrong proofs by this name. `None` where only the
     /// proof says who it is (a certificate, a signed token): there is nothing to guess then, and nobody is locked out.
     pub knock: Option<KnockRun>,
+    /// Whether what is knocked for may have a role.
+    pub has_roles: bool,
     /// What the token of whoever has logged in as this alias may be now. Refused if they could log in no more.
     pub renew: fn(&Cx, &str) -> Result<TokenWish, Refusal>,
 }
@@ -31,8 +33,12 @@ pub type KnockRun = fn(&Cx, &Call) -> Result<Knock, Refusal>;
 
 impl Method {
     /// A method without anything; use with struct update syntax.
-    pub const BASE: Self =
-        Self { engine: Engine::BASE, knock: None, renew: |_, _| Err(Refusal::bad_request("not renewable")) };
+    pub const BASE: Self = Self {
+        engine: Engine::BASE,
+        knock: None,
+        has_roles: false,
+        renew: |_, _| Err(Refusal::bad_request("not renewable")),
+    };
 }
 
 /// Somebody asks to be let in.

@@ -46,6 +46,7 @@ pub static METHOD: Method = Method {
         ..Engine::BASE
     },
     knock: Some(login::knock),
+    has_roles: true,
     renew: login::renew,
 };
 

@@ -35,6 +35,7 @@ pub static METHOD: Method = Method {
         let is_known = name_of(username).ok().map(|name| cx.has(&name)).transpose()?.unwrap_or_default();
         Ok(Knock { alias: username.to_owned(), is_known, turn: None, role: None })
     }),
+    has_roles: false,
     renew,
 };
 

@@ -37,6 +37,9 @@ pub async fn issued(
     let begun = active.clock.reading();
     let kind = mount.engine.secret(wish.kind);
     let kind = kind.ok_or_else(|| damaged(format_args!("the engine declares no secret {:?}", wish.kind)))?;
+    if work.seat.is_none() {
+        work.seat = active.seat(request.stage.path(), "")?;
+    }
     let held = Held(ranked(Rank::Family, active.tokens.family.clone().read_owned()).await);
     let asker = request.stage.asker.as_ref();
     asker.map(|asker| asker.again(active, &active.snapshot()?)).transpose()?;

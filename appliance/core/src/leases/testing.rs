@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use strongroom_engine::{
-    Call, Cx, Endpoint, Engine, Field, FieldSpec, Handler, LeaseHandler, LeaseWish, Leased, Name, Outcome,
-    Param, ParamKind, Refusal, Renewal, Reply, Route, Seconds, SecretKind, Table, Write, record,
+    Body, Call, Cx, Endpoint, Engine, Field, FieldSpec, Handler, LeaseHandler, LeaseWish, Leased, Name,
+    Operation, Outcome, Param, ParamKind, Refusal, Renewal, Reply, Route, Seconds, SecretKind, Table, Write,
+    record,
 };
 
 /// `role/<name>` says how long; `creds/<name>` gives a user that its own revocation removes; `shared/<name>` one that is
@@ -48,6 +49,8 @@ const SLOW: SecretKind = SecretKind {
     }),
 };
 
+/// How often somebody far away was asked for a user.
+pub static ASKED: AtomicUsize = AtomicUsize::new(0);
 static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
 /// As many as were ever taken back at the same time.
 pub static MOST_AT_ONCE: AtomicUsize = AtomicUsize::new(0);
@@ -74,6 +77,21 @@ const ROUTES: Table<Handler> = &[
     },
     giving("creds/{name}", &[Endpoint::read("Get a user.", &[], |cx, call| give(cx, call, &USER))]),
     giving("slow/{name}", &[Endpoint::read("Get a user.", &[], |cx, call| give(cx, call, &SLOW))]),
+    giving(
+        "remote/{name}",
+        &[Endpoint {
+            operation: Operation::Read,
+            summary: "Get a user from somebody far away.",
+            fields: &[],
+            body: Body::None,
+            run: Handler::Async(|cx, call| {
+                Box::pin(async move {
+                    ASKED.fetch_add(1, Ordering::SeqCst);
+                    give(cx, call, &SLOW)
+                })
+            }),
+        }],
+    ),
     giving("shared/{name}", &[Endpoint::read("Get a user.", &[], count_up)]),
     Route {
         path: "users",

@@ -135,6 +135,11 @@ fn counters(metrics: &Metrics) -> impl Iterator<Item = (&'static str, &'static s
         ("vault.audit.log_response_failure", NO_SINK, &metrics.audit_response_failure),
         ("vault.quota.rate_limit.violation", "Requests that a quota has refused.", &metrics.quota_violation),
         (
+            "vault.quota.lease_count.violation",
+            "Leases that a quota has refused.",
+            &metrics.lease_quota_violation,
+        ),
+        (
             "vault.expire.lease_expiration",
             "Leases and tokens that have ended by themselves.",
             &metrics.expired,

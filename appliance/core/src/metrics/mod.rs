@@ -47,6 +47,8 @@ pub struct Metrics {
     pub audit_response_failure: Counter,
     /// Requests that a quota has refused.
     pub quota_violation: Counter,
+    /// Leases that a quota has refused.
+    pub lease_quota_violation: Counter,
     /// Each mount's operations.
     pub routes: Routes,
     /// Looking up a token.
@@ -89,6 +91,7 @@ impl Metrics {
             audit_request_failure: Counter::default(),
             audit_response_failure: Counter::default(),
             quota_violation: Counter::default(),
+            lease_quota_violation: Counter::default(),
             routes: Routes::default(),
             token_lookup: Summary::default(),
             token_create: Summary::default(),

@@ -1,15 +1,16 @@
-//! Quotas: how often a client may ask, of the whole server, a mount, a path of it, or a role of an auth method.
+//! Quotas: how often a client may ask, and how many [leases] there may be; of the whole server, a mount, a path of it, or a
+//! role of an auth method.
 //!
-//! In the system's view, JSON: `["quota", name]` each quota, `["config", "quotas"]` what holds for all. All are read at
-//! unseal and after each change. The buckets are in memory only, on each node its own: after a start they are full.
+//! In the system's view, JSON: `["quota", name]` each quota of how often, `["config", "quotas"]` what holds for all. All are
+//! read at unseal and after each change. The buckets are in memory only, on each node its own: after a start they are full.
 //!
 //! A quota knows its mount by id: it moves with it, and goes with it. Of those that fit a request the one that says most
 //! is charged, and no other: role, path, mount, the whole.
 
+pub mod leases;
 mod limiter;
+mod scope;
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,29 +25,28 @@ use crate::active::Active;
 use crate::fault::{barrier, damaged};
 use crate::perform::After;
 use crate::rules::Setting;
+use leases::LeaseQuotas;
 use limiter::{Limiter, Limits};
 
+pub use leases::Rules;
 pub use limiter::Verdict;
+use scope::covers_path;
+pub use scope::{ByScope, Place, Scope, Scoped};
 
 /// What is stored of a quota.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuotaRecord {
     /// Version of this record's shape: 1.
     pub v: u8,
-    /// `None` is the whole server.
-    pub mount: Option<MountId>,
-    /// Below the mount, without slashes at its ends; a `*` at its end stands for anything. Empty is the whole mount.
-    pub path: String,
-    /// Of an auth method; empty is everybody.
-    pub role: String,
+    /// What it is of.
+    #[serde(flatten)]
+    pub scope: Scope,
     /// Requests in an interval.
     pub rate: f64,
     /// Seconds.
     pub interval: i64,
     /// Seconds that a client who asks too often is refused everything.
     pub block_interval: i64,
-    /// Whether it holds in the namespaces below, too.
-    pub inheritable: bool,
 }
 
 /// What holds for all quotas.
@@ -96,19 +96,29 @@ pub struct Quota {
     limiter: Limiter,
 }
 
-/// All quotas at one moment.
+impl Scoped for Quota {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn scope(&self) -> &Scope {
+        &self.record.scope
+    }
+}
+
+/// All quotas of how often at one moment.
 #[derive(Default)]
 pub struct Table {
     /// What holds for all.
     pub config: QuotaConfig,
-    all: HashMap<String, Arc<Quota>>,
-    global: Option<Arc<Quota>>,
-    by_mount: HashMap<MountId, Vec<Arc<Quota>>>,
+    /// How often.
+    pub quotas: ByScope<Quota>,
 }
 
 /// The quotas of the server.
 pub struct Quotas {
     table: ArcSwap<Table>,
+    leases: ArcSwap<LeaseQuotas>,
 }
 
 /// What a request is charged for.
@@ -132,17 +142,24 @@ pub struct Charge<'a> {
 impl Quotas {
     /// As they are stored.
     pub fn load(system: &Reader) -> Result<Self, Refusal> {
-        Ok(Self { table: ArcSwap::from_pointee(Table::load(system, &Table::default())?) })
+        let table = ArcSwap::from_pointee(Table::load(system, &Table::default())?);
+        Ok(Self { table, leases: ArcSwap::from_pointee(leases::load(system)?) })
     }
 
     /// Reads them again after a change; buckets of quotas that stay as they are stay as full.
     pub fn reload(&self, system: &Reader) -> Result<(), Refusal> {
         let table = Table::load(system, &self.table.load())?;
         self.table.store(Arc::new(table));
+        self.leases.store(Arc::new(leases::load(system)?));
         Ok(())
     }
 
-    /// All of them at this moment.
+    /// Those of how many leases.
+    pub fn leases(&self) -> Arc<LeaseQuotas> {
+        self.leases.load_full()
+    }
+
+    /// Those of how often.
     pub fn table(&self) -> arc_swap::Guard<Arc<Table>> {
         self.table.load()
     }
@@ -151,47 +168,13 @@ impl Quotas {
 impl Table {
     fn load(system: &Reader, before: &Self) -> Result<Self, Refusal> {
         let config = QuotaConfig::load(system)?.unwrap_or_default();
-        let mut table = Self { config, ..Self::default() };
+        let mut quotas = Vec::new();
         for name in system.list(&name_of_all()?, None, None).map_err(barrier)? {
             let Some(record) = record(system, &name)? else { continue };
-            let kept = before.all.get(&name).filter(|quota| quota.record == record).cloned();
-            table.add(kept.unwrap_or_else(|| Arc::new(Quota::new(name, record))));
+            let kept = before.quotas.get(&name).filter(|quota| quota.record == record).cloned();
+            quotas.push(kept.unwrap_or_else(|| Arc::new(Quota::new(name, record))));
         }
-        for quotas in table.by_mount.values_mut() {
-            // The first that fits is the one that says most.
-            quotas.sort_by_key(|quota| Reverse(quota.says()));
-        }
-        Ok(table)
-    }
-
-    fn add(&mut self, quota: Arc<Quota>) {
-        match quota.record.mount {
-            None => self.global = Some(quota.clone()),
-            Some(mount) => self.by_mount.entry(mount).or_default().push(quota.clone()),
-        }
-        self.all.insert(quota.name.clone(), quota);
-    }
-
-    /// Whether nothing is charged for.
-    pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
-    }
-
-    /// Whether logins at this mount are charged by role: then their bodies are read first.
-    pub fn asks_for_roles(&self, mount: MountId) -> bool {
-        self.by_mount.get(&mount).is_some_and(|all| all.iter().any(|quota| !quota.record.role.is_empty()))
-    }
-
-    /// The quota of this name.
-    pub fn get(&self, name: &str) -> Option<&Arc<Quota>> {
-        self.all.get(name)
-    }
-
-    /// Another quota for the same requests.
-    pub fn twin(&self, name: &str, record: &QuotaRecord) -> Option<&str> {
-        let target = |one: &QuotaRecord| (one.mount, one.path.clone(), one.role.clone());
-        let mut others = self.all.values().filter(|other| other.name != name);
-        others.find(|other| target(&other.record) == target(record)).map(|other| other.name.as_str())
+        Ok(Self { config, quotas: quotas.into_iter().collect() })
     }
 
     /// Charges the one quota that fits best. `Err` is a refusal that says when to come again.
@@ -200,9 +183,8 @@ impl Table {
         if can_be_exempt && self.config.exempt.iter().any(|pattern| covers_path(pattern, charge.path)) {
             return Ok(None);
         }
-        let of_mount = charge.mount.and_then(|mount| self.by_mount.get(&mount));
-        let best = of_mount.and_then(|all| all.iter().find(|quota| quota.covers(charge)));
-        let Some(quota) = best.or(self.global.as_ref()) else { return Ok(None) };
+        let place = Place { mount: charge.mount, below: charge.below, role: charge.role };
+        let Some(quota) = self.quotas.best(&place) else { return Ok(None) };
         let verdict = quota.limiter.take(charge.client, charge.now.nanos());
         if verdict.allowed {
             return Ok(Some((quota, verdict)));
@@ -236,24 +218,6 @@ impl Quota {
         };
         Self { name, record, limiter: Limiter::new(limits) }
     }
-
-    /// The larger, the more it says: a role, then a long path, one without `*` before one with it.
-    fn says(&self) -> (bool, usize, bool) {
-        let path = &self.record.path;
-        (!self.record.role.is_empty(), path.trim_end_matches('*').len(), !path.ends_with('*'))
-    }
-
-    fn covers(&self, charge: &Charge<'_>) -> bool {
-        match self.record.role.as_str() {
-            "" => self.record.path.is_empty() || covers_path(&self.record.path, charge.below),
-            role => charge.role.is_some_and(|asked| asked.eq_ignore_ascii_case(role)),
-        }
-    }
-}
-
-/// Whether `path` is `pattern`, or begins with what precedes its `*`.
-fn covers_path(pattern: &str, path: &str) -> bool {
-    pattern.strip_suffix('*').map_or(path == pattern, |prefix| path.starts_with(prefix))
 }
 
 /// What is stored of the quota `name`.
@@ -266,10 +230,11 @@ type Writes = Vec<(View, Write)>;
 
 /// Takes the quotas of a mount away together with it: what is to be written, and what follows if it is anything.
 pub fn end_with(active: &Active, mount: MountId) -> Result<(Writes, Option<After>), Refusal> {
-    let table = active.quotas.table();
-    let quotas = table.by_mount.get(&mount).map(Vec::as_slice).unwrap_or_default();
-    let write = |quota: &Arc<Quota>| Ok((active.system.clone(), Write::delete(name_of(&quota.name)?)));
-    let writes: Writes = quotas.iter().map(write).collect::<Result<_, Refusal>>()?;
+    let (table, leases) = (active.quotas.table(), active.quotas.leases());
+    let rates = table.quotas.of_mount(mount).iter().map(|quota| name_of(&quota.name));
+    let leases = leases.of_mount(mount).iter().map(|quota| leases::name_of(&quota.name));
+    let write = |name: Result<Name, Refusal>| Ok((active.system.clone(), Write::delete(name?)));
+    let writes: Writes = rates.chain(leases).map(write).collect::<Result<_, Refusal>>()?;
     let after = (!writes.is_empty()).then_some(After::Quotas);
     Ok((writes, after))
 }

@@ -17,11 +17,11 @@ use tokio::sync::OwnedMutexGuard;
 use super::authorize::denied_by_policy;
 use super::proof::Proof;
 use super::{Asker, Authenticated, Read, Routed, Target};
-use crate::active::{Active, SYSTEM, TOKENS};
+use crate::active::Active;
 use crate::mounts::MountTable;
 use crate::order::{Rank, Ranked};
 use crate::perform::{After, cx};
-use crate::quotas::{Charge, Quota, Verdict, shown};
+use crate::quotas::{Charge, Place, Quota, Verdict, shown};
 use crate::wrapping;
 
 /// A request that will be paid for.
@@ -84,14 +84,15 @@ pub async fn charge(
 
 fn take_quota(active: &Active, request: &Request<Authenticated>, bill: &mut Bill) -> Result<(), Refusal> {
     let table = active.quotas.table();
-    if table.is_empty() {
+    if table.quotas.is_empty() {
         return Ok(());
     }
     let Authenticated { routed, asker, .. } = &request.stage;
     let mounts = active.mounts.load();
     let (mount, path, below) = place(&mounts, routed);
     let client = client(&request.head);
-    if let Some(mount) = mount.filter(|mount| is_login(&routed.target) && table.asks_for_roles(*mount)) {
+    if let Some(mount) = mount.filter(|mount| is_login(&routed.target) && table.quotas.asks_for_roles(*mount))
+    {
         // Charged when the body has been read, or could not be.
         let (path, below) = (path.to_owned(), below.to_owned());
         bill.by_role = Some(ByRole { mount, path, below, client });
@@ -144,15 +145,8 @@ fn place<'r>(mounts: &'r MountTable, routed: &'r Routed) -> (Option<MountId>, &'
         let below = path.strip_prefix(mount.record.path.as_str()).unwrap_or_default();
         return (Some(mount.record.id), path, below);
     }
-    for (id, prefix) in [(SYSTEM, "sys/"), (TOKENS, "auth/token/")] {
-        if let Some(below) = path.strip_prefix(prefix) {
-            return (Some(id), path, below);
-        }
-    }
-    match mounts.find(path) {
-        Some((mount, below)) => (Some(mount.record.id), path, below),
-        None => (None, path, ""),
-    }
+    let place = Place::of(mounts, path);
+    (place.mount, path, place.below)
 }
 
 fn is_login(target: &Target) -> bool {

@@ -56,6 +56,8 @@ pub const TABLES: &[Table<Run>] = &[
     loggers::ROUTES,
     monitor::ROUTES,
     quotas::ROUTES,
+    quotas::rate_limit::ROUTES,
+    quotas::lease_count::ROUTES,
     plugins::ROUTES,
     state::ROUTES,
     counters::ROUTES,

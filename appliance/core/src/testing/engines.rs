@@ -40,6 +40,7 @@ static DOOR: Method = Method {
         let role = call.fields.get("role").and_then(Value::as_str).map(str::to_owned);
         Ok(Knock { alias, is_known, turn: None, role })
     }),
+    has_roles: true,
     renew: |cx, alias| token_of(cx, alias),
 };
 /// For [`crate::Parts`].

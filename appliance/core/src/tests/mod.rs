@@ -5,6 +5,7 @@ mod audit;
 mod clock;
 mod full_disk;
 mod generate_root;
+mod lease_quotas;
 mod lifecycle;
 mod lifetimes;
 mod lockouts;

@@ -133,15 +133,19 @@ fn make(scene: &Scene<'_>, way: Way) -> Result<Work, Refusal> {
         bound_cidrs,
         role: way.role.map(|(name, _)| name).unwrap_or_default(),
         batch,
+        login_role: String::new(),
         login: None,
     };
     let active = scene.active;
+    // Only what ends by itself is a lease.
+    let is_lease = times.ttl > 0 && !batch;
+    let seat = if is_lease { active.seat(&wish.path, "")? } else { None };
     let begun = active.clock.reading();
     let minted = active.tokens.mint(wish, active.entropy.as_ref(), scene.now)?;
     active.measure(&active.metrics.token_create, begun);
     let born = After::Born(Birth::new("token", times.ttl, batch));
     let writes = in_view(scene, minted.writes);
-    Ok(Work { writes, ..Work::reply(auth_reply(minted.auth, warnings)) }.then([born]))
+    Ok(Work { writes, seat, ..Work::reply(auth_reply(minted.auth, warnings)) }.then([born]))
 }
 
 fn is_batch(scene: &Scene<'_>, role: Option<&RoleRecord>) -> Result<bool, Refusal> {

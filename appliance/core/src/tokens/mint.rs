@@ -52,6 +52,8 @@ pub struct Wish {
     pub role: String,
     /// Whether it is to be a batch token.
     pub batch: bool,
+    /// The role that the login is for; empty without one.
+    pub login_role: String,
     /// The login that makes it.
     pub login: Option<LoginRef>,
 }
@@ -74,6 +76,7 @@ impl Wish {
             bound_cidrs: Vec::new(),
             role: String::new(),
             batch: false,
+            login_role: String::new(),
             login: None,
         }
     }
@@ -139,7 +142,9 @@ impl Tokens {
         if let Some(parent) = &record.parent {
             writes.push(Write::put(name(&["child", parent, &key])?, Vec::new()));
         }
-        writes.extend(lease::name_of(&key, &record)?.map(|name| Write::put(name, Vec::new())));
+        writes.extend(
+            lease::name_of(&key, &record)?.map(|name| Write::put(name, wish.login_role.into_bytes())),
+        );
         writes.extend(due(&key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute)));
         Ok(Minted { auth: record.auth(token, now), writes })
     }

@@ -14,7 +14,7 @@
 //! | `["salt"]` | 32 bytes, made at init |
 //! | `["id", key]` | the [`TokenRecord`] |
 //! | `["child", parent key, key]` | nothing: the tree for revocation |
-//! | `["lease", segment of the path …, "h" ‖ key]` | nothing: the tokens that end by themselves, by the path that made them |
+//! | `["lease", segment of the path …, "h" ‖ key]` | the role of the login that made it, if there is one: the tokens that end by themselves, by the path that made them |
 //! | `["role", name]` | the [`role::RoleRecord`] |
 //! | `[key]`, ordered by expiry | nothing: what the sweep reads |
 

@@ -1,0 +1,147 @@
+//! `sys/quotas`: how often clients may ask, and how many leases there may be. What quotas of both kinds are of is read here.
+
+pub mod lease_count;
+pub mod rate_limit;
+
+use serde_json::json;
+use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Route};
+use strongroom_types::id::MountId;
+use strongroom_types::{ApiPath, Operation, Refusal, Reply};
+
+use super::endpoint::{alone, look};
+use crate::active::{Active, SYSTEM, TOKENS};
+use crate::perform::{After, Run, Scene, Work};
+use crate::quotas::Scope;
+use crate::rules::Setting;
+
+const OF_PATH: Field<String> =
+    Field::new("path", "A mount, or a path below one, which may end in *; empty for the whole server.");
+const ROLE: Field<String> = Field::new("role", "Only logins with this role, at an auth method.");
+const INHERITABLE: Field<bool> = Field::new("inheritable", "Whether it holds in the namespaces below, too.");
+const EXEMPT: Field<Vec<String>> =
+    Field::new("rate_limit_exempt_paths", "Paths that no quota is charged for; may end in *.");
+const AUDIT_LOGGING: Field<bool> = Field::new(
+    "enable_rate_limit_audit_logging",
+    "Accepted and shown: what a quota refuses is always in the audit log.",
+);
+const RESPONSE_HEADERS: Field<bool> =
+    Field::new("enable_rate_limit_response_headers", "Whether answers tell how much is left.");
+
+const CONFIG: &[FieldSpec] = &[EXEMPT.spec(), AUDIT_LOGGING.spec(), RESPONSE_HEADERS.spec()];
+const NAME: Param = Param { name: "name", help: "The name of the quota.", kind: ParamKind::Exact };
+
+/// The routes of this file.
+pub const ROUTES: &[Route<Run>] = &[Route {
+    path: "quotas/config",
+    help: "What holds for all quotas.",
+    endpoints: &[look("Read it.", read_config), alone("Change it.", CONFIG, write_config)],
+    ..Route::BASE
+}];
+
+const fn on(operation: Operation, summary: &'static str, run: Run) -> Endpoint<Run> {
+    Endpoint { operation, summary, fields: &[], body: Body::None, run }
+}
+
+/// Where the quota's mount is now, and what is meant below it.
+fn shown_path(active: &Active, scope: &Scope) -> String {
+    let mounts = active.mounts.load();
+    let mount = match scope.mount {
+        None => return String::new(),
+        Some(SYSTEM) => "sys/",
+        Some(TOKENS) => "auth/token/",
+        Some(id) => mounts.by_id(id).map_or("", |mount| mount.record.path.as_str()),
+    };
+    format!("{mount}{}", scope.path)
+}
+
+/// What a quota is to be of.
+fn scope(scene: &Scene<'_>) -> Result<Scope, Refusal> {
+    let (call, active) = (&scene.request.stage.call, scene.active);
+    let (mount, path) = target(active, &call.get(&OF_PATH).unwrap_or_default())?;
+    let role = call.get(&ROLE).unwrap_or_default();
+    if !role.is_empty() {
+        has_roles(active, mount, &path)?;
+    }
+    let inheritable = match (call.get(&INHERITABLE), mount) {
+        (Some(true), Some(_)) => {
+            return Err(Refusal::bad_request("'inheritable' is for quotas of a whole namespace"));
+        }
+        (given, None) => given.unwrap_or(true),
+        (given, Some(_)) => given.unwrap_or_default(),
+    };
+    Ok(Scope { mount, path, role, inheritable })
+}
+
+/// Refused where no login has a role: the quota would never be charged.
+fn has_roles(active: &Active, mount: Option<MountId>, below: &str) -> Result<(), Refusal> {
+    let mounts = active.mounts.load();
+    let mount = mount.and_then(|id| mounts.by_id(id)).filter(|_| below.is_empty());
+    let found = mount.and_then(|mount| Some((mount, mount.method?)));
+    let (mount, method) =
+        found.ok_or_else(|| Refusal::bad_request("'role' needs the path of an auth method"))?;
+    match method.has_roles {
+        true => Ok(()),
+        false => Err(Refusal::bad_request(format!(
+            "mount path {:?} does not support use with role based quotas",
+            mount.record.path
+        ))),
+    }
+}
+
+/// Refused if there is another quota of the same.
+fn twin(other: Option<&str>) -> Result<(), Refusal> {
+    other.map_or(Ok(()), |other| {
+        Err(Refusal::bad_request(format!(
+            "quota rule with similar properties exists under the name {other:?}"
+        )))
+    })
+}
+
+/// The mount that `path` names or lies in, and what is below it.
+fn target(active: &Active, path: &str) -> Result<(Option<MountId>, String), Refusal> {
+    if path.trim_matches('/').is_empty() {
+        return Ok((None, String::new()));
+    }
+    let invalid = || Refusal::bad_request(format!("invalid mount path {path:?}"));
+    let path = ApiPath::from_text(path.trim_start_matches('/')).map_err(|_| invalid())?;
+    let path = path.as_str();
+    for (id, prefix) in [(SYSTEM, "sys"), (TOKENS, "auth/token")] {
+        if let Some(rest) = path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        {
+            return Ok((Some(id), rest.trim_start_matches('/').to_owned()));
+        }
+    }
+    let mounts = active.mounts.load();
+    let (mount, rest) = mounts.find(path).ok_or_else(invalid)?;
+    Ok((Some(mount.record.id), rest.to_owned()))
+}
+
+fn read_config(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let config = scene.active.quotas.table().config.clone();
+    Ok(Work::reply(Reply::data(json!({
+        "rate_limit_exempt_paths": config.exempt,
+        "enable_rate_limit_audit_logging": config.audit_logging,
+        "enable_rate_limit_response_headers": config.response_headers,
+    }))))
+}
+
+fn write_config(scene: &Scene<'_>) -> Result<Work, Refusal> {
+    let (call, active) = (&scene.request.stage.call, scene.active);
+    let mut config = active.quotas.table().config.clone();
+    if let Some(exempt) = call.get(&EXEMPT) {
+        if exempt.len() > 256 {
+            return Err(Refusal::bad_request("at most 256 paths can be exempt"));
+        }
+        let canonical = |path: &String| {
+            let path = ApiPath::from_text(path.trim_start_matches('/')).map_err(|error| {
+                Refusal::bad_request(format!("'rate_limit_exempt_paths': {}", error.message()))
+            })?;
+            Ok(path.as_str().to_owned())
+        };
+        config.exempt = exempt.iter().map(canonical).collect::<Result<_, Refusal>>()?;
+    }
+    config.audit_logging = call.get(&AUDIT_LOGGING).unwrap_or(config.audit_logging);
+    config.response_headers = call.get(&RESPONSE_HEADERS).unwrap_or(config.response_headers);
+    let write = config.write(&active.system, &active.system.at(scene.snapshot.clone()))?;
+    Ok(Work::done(vec![write]).then([After::Quotas]))
+}
