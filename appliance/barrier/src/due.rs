@@ -4,13 +4,9 @@ use strongroom_types::Timestamp;
 
 use crate::Name;
 
-/// A minute since the epoch: all that the disk shows of when something falls due. And a rank within it, 0 unless said
-/// otherwise, by which what is written together stands together: the disk needs fewer pages for it.
+/// A minute since the epoch: all that the disk shows of when something falls due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Minute {
-    pub(crate) number: u32,
-    pub(crate) rank: u32,
-}
+pub struct Minute(pub(crate) u32);
 
 /// The key of an ordered record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +19,7 @@ pub struct Due {
 
 impl Minute {
     /// The last one there is.
-    pub const LAST: Self = Self::at(u32::MAX);
+    pub const LAST: Self = Self(u32::MAX);
 
     /// The minute in which `time` lies. What is due at this minute or earlier is due at `time`.
     pub fn of(time: Timestamp) -> Self {
@@ -40,25 +36,16 @@ impl Minute {
     /// No minute but a count, to keep what belongs together beside each other on the disk. It begins again after 2³².
     pub fn counted(number: u64) -> Self {
         let [.., a, b, c, d] = number.to_be_bytes();
-        Self::at(u32::from_be_bytes([a, b, c, d]))
-    }
-
-    /// The same minute, but at `rank` among what falls due in it.
-    pub fn ranked(self, rank: u32) -> Self {
-        Self { rank, ..self }
-    }
-
-    const fn at(number: u32) -> Self {
-        Self { number, rank: 0 }
+        Self(u32::from_be_bytes([a, b, c, d]))
     }
 
     /// When it begins.
     pub fn start(self) -> Timestamp {
-        Timestamp::from_secs(i64::from(self.number) * 60)
+        Timestamp::from_secs(i64::from(self.0) * 60)
     }
 
     /// Times before 1970 are due at once, those after the year 10135 as late as can be.
     fn clamp(minutes: i64) -> Self {
-        Self::at(u32::try_from(minutes.max(0)).unwrap_or(u32::MAX))
+        Self(u32::try_from(minutes.max(0)).unwrap_or(u32::MAX))
     }
 }

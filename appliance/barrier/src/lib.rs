@@ -40,18 +40,18 @@
 //! ```text
 //! plain    0 │ text
 //! record   1 │ namespace id, 16 │ mount id, 16 │ segment …
-//! due      2 │ namespace id, 16 │ mount id, 16 │ minute, u32 BE │ rank, u32 BE │ segment …
+//! due      2 │ namespace id, 16 │ mount id, 16 │ minute, u32 BE │ segment …
 //!
 //! segment  ┌────────────────────┬────────────────────────────────────────┬─────────┐
 //!          │ blocks b, 1 to 251 │ encrypted (text ‖ 0x80 ‖ zeros), 16·b  │ tag, 16 │
 //!          └────────────────────┴────────────────────────────────────────┴─────────┘
+//!          before the last one of a name with a rank: 0xFE │ rank, u32 BE
 //! ```
 //!
 //! AES-256-GCM-SIV with the name key, a nonce of zeros, and all bytes before the ciphertext as associated data:
 //! deterministic, so that a name can be looked up, and different for the same segment elsewhere. The disk shows the
-//! shape of the tree, counts, lengths in steps of 16, the ids, and of ordered records the minute and the order in which they
-//! were made. The name key derives
-//! from the index key, which a rotation leaves alone.
+//! shape of the tree, counts, lengths in steps of 16, the ids, and of ordered records the minute, and ranks. The name
+//! key derives from the index key, which a rotation leaves alone.
 //!
 //! # The keyring
 //!

@@ -13,7 +13,10 @@ pub const MAX_NAME: usize = 16 * 1024;
 ///
 /// A segment may hold any text, also a slash: two different lists of segments are two different names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Vec<String>);
+pub struct Name {
+    segments: Vec<String>,
+    rank: Option<u32>,
+}
 
 /// Why a list of segments is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +38,7 @@ impl Name {
         if segments.len() > MAX_SEGMENTS || len > MAX_NAME || segments.iter().any(|s| s.len() > MAX_SEGMENT) {
             return Err(NameError::TooLong);
         }
-        Ok(Self(segments))
+        Ok(Self { segments, rank: None })
     }
 
     /// `prefix`, then the segments of the canonical path `path`.
@@ -45,12 +48,24 @@ impl Name {
 
     /// The segments.
     pub fn segments(&self) -> &[String] {
-        &self.0
+        &self.segments
+    }
+
+    /// The same, but its record stands among those beside it by this rank, which the disk shows, and no longer anywhere: what is
+    /// made one after the other, and ends so, then shares the disk's pages. The rank is part of the name: with another or
+    /// without one it is another record. Nothing is below a name with a rank.
+    pub fn ranked(self, rank: impl Into<Option<u32>>) -> Self {
+        Self { rank: rank.into(), ..self }
+    }
+
+    /// See [`Name::ranked`].
+    pub fn rank(&self) -> Option<u32> {
+        self.rank
     }
 
     /// This name with one more segment.
     pub fn child(&self, segment: impl Into<String>) -> Result<Self, NameError> {
-        Self::new(self.0.iter().cloned().chain([segment.into()]))
+        Self::new(self.segments.iter().cloned().chain([segment.into()]))
     }
 }
 

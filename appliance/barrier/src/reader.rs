@@ -119,7 +119,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The ordered records of all minutes up to and with `until`, whatever their rank, the earliest first and by their ranks within
+    /// The ordered records of all minutes up to and with `until`, the earliest first, in no particular order within
     /// a minute. Only those that stand behind `after`, at most `limit`.
     pub fn due(&self, until: Minute, after: Option<&Due>, limit: usize) -> Result<Vec<Due>, BarrierError> {
         let cipher = self.keys.name_cipher()?;
@@ -135,17 +135,18 @@ impl Reader {
             && let Some(found) = self.seek_below(&prefix, &Bound::Excluded(from))?
         {
             let (minute, mut start) = key::read_minute(&found, prefix.len())?;
-            if minute.number > until.number {
+            if minute > until {
                 break;
             }
-            let mut segments = Vec::new();
+            let (mut segments, mut rank) = (Vec::new(), None);
             while start < found.len() {
                 let end = key::segment_end(&found, start)?;
                 segments.push(cipher.read(&found, start, end)?);
+                rank = key::rank(&found, start);
                 start = end;
             }
             let name = Name::new(segments).map_err(|_| BarrierError::Damaged)?;
-            all.push(Due { minute, name });
+            all.push(Due { minute, name: name.ranked(rank) });
             from = found;
         }
         Ok(all)

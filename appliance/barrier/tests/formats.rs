@@ -55,6 +55,9 @@ fn written() -> (Bench, String) {
     bench.commit(batch);
     note("keyring under another root key", &keyring(&bench));
     note("table MAC of 'table'", &bench.barrier.table_mac(b"table").unwrap());
+    let key = bench.write(Write::put(name("token/x").ranked(0x0102_0304), "ranked".to_owned()));
+    note("record token/x of a rank, storage key", &key);
+    note("record token/x of a rank, frame", &value(&bench, &key));
     (bench, lines)
 }
 

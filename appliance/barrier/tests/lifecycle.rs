@@ -314,6 +314,46 @@ fn mounts_and_namespaces_do_not_meet() {
 }
 
 #[test]
+fn names_with_a_rank_stand_by_it_and_are_others_than_those_without() {
+    let bench = Bench::new();
+    let ranked = |text: &str, rank: u32| name(&format!("token/{text}")).ranked(rank);
+    for (text, rank) in [("c", 3), ("a", 0x0100_0000), ("b", 2)] {
+        bench.write(Write::put(ranked(text, rank), text.to_owned()));
+    }
+    bench.write(Write::put(name("token/b"), "without".to_owned()));
+    let reader = bench.reader();
+    let read =
+        |name: &Name| reader.get(name).unwrap().map(|entry| entry.value.expose_str().unwrap().to_owned());
+    assert_eq!(read(&ranked("b", 2)).as_deref(), Some("b"));
+    assert_eq!(read(&name("token/b")).as_deref(), Some("without"));
+    assert_eq!((read(&ranked("b", 3)), read(&name("token/c"))), (None, None));
+
+    let mut walked = Vec::new();
+    let mut visit = |rest: &[String]| {
+        walked.push(rest.join("/"));
+        true
+    };
+    reader.walk(&name("token"), &mut visit).unwrap();
+    assert_eq!(walked, ["b", "b", "c", "a"], "without a rank it is first");
+    walked.clear();
+    let mut visit = |rest: &[String]| {
+        walked.push(rest.join("/"));
+        true
+    };
+    reader.walk_on(&name("token"), &ranked("b", 2), &mut visit).unwrap();
+    assert_eq!(walked, ["c", "a"]);
+    assert_eq!(reader.list(&name("token"), None, None).unwrap(), ["a", "b", "b", "c"]);
+
+    // Among what is due, too.
+    let minute = Minute::of(NOW);
+    for (text, rank) in [("y", 9), ("x", 4)] {
+        bench.write(Write::put(name(text).ranked(rank), String::new()).due(minute));
+    }
+    let due: Vec<_> = bench.reader().due(minute, None, 9).unwrap().into_iter().map(|due| due.name).collect();
+    assert_eq!(due, [name("x").ranked(4), name("y").ranked(9)]);
+}
+
+#[test]
 fn what_is_due_comes_in_order_and_is_not_among_the_other_records() {
     let bench = Bench::new();
     let minute = |n| Minute::of(Timestamp::from_secs(n * 60));

@@ -11,8 +11,9 @@ use strongroom_barrier::{BarrierError, Minute, plain};
 /// A key within the test's view, whose tail is a valid segment now and then.
 fn key(kind: u8, good: &[u8], tail: &[u8], how: u8) -> Vec<u8> {
     let head = [&[kind], [0; 16].as_slice(), &MOUNT.0].concat();
-    match how % 3 {
+    match how % 4 {
         0 => [&head, tail].concat(),
+        3 => [&head, [0xFE].as_slice(), tail].concat(),
         1 => [&head, good.get(33..).unwrap_or_default(), tail].concat(),
         _ => [good, &[0xFF], tail].concat(),
     }

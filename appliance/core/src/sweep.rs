@@ -26,7 +26,7 @@ use crate::order::{Rank, ranked};
 use crate::perform::{self, After};
 use crate::revocation::aside;
 use crate::sys::rotate::Automatic;
-use crate::tokens::TokenRecord;
+use crate::tokens::{TokenRecord, record_name};
 use crate::{Finish, log};
 use crate::{entities, lockouts};
 
@@ -204,8 +204,7 @@ fn next_expired(active: &Active) -> Result<Expired, Refusal> {
 
 /// The token with this key, if its time is over. If it was renewed, another row of the index counts.
 fn over(reader: &Reader, key: &str, now: Timestamp) -> Result<Option<TokenRecord>, Refusal> {
-    let at = Name::new(["id", key]).map_err(damaged)?;
-    let Some(entry) = reader.get(&at).map_err(barrier)? else { return Ok(None) };
+    let Some(entry) = reader.get(&record_name(key)?).map_err(barrier)? else { return Ok(None) };
     let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
     Ok((record.ended || record.expires.is_some_and(|end| end <= now)).then_some(record))
 }

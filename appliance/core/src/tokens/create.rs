@@ -10,7 +10,7 @@ use super::renew::capped;
 use super::role::{self, RoleRecord, glob_matches};
 use super::role_routes::ROLE;
 use super::routes::{asker, auth_reply, has_sudo, in_view, own, reader, seconds};
-use super::{Known, ROOT, Wish, name};
+use super::{Known, ROOT, Wish, record_name};
 use crate::metrics::births::Birth;
 use crate::perform::{After, Scene, Work};
 
@@ -259,7 +259,7 @@ fn chosen_id(scene: &Scene<'_>, sudo: bool) -> Result<Option<Secret>, Refusal> {
     super::check_chosen(&id)?;
     let id = Secret::from(id);
     // Also one that has expired and is not swept yet.
-    let at = name(&["id", &scene.active.tokens.key(&id)])?;
+    let at = record_name(&scene.active.tokens.key(&id))?;
     if reader(scene).get(&at).map_err(crate::fault::barrier)?.is_some() {
         return Err(Refusal::bad_request("cannot create a token with a duplicate ID"));
     }

@@ -9,8 +9,7 @@ use strongroom_barrier::{Name, Reader};
 use strongroom_policy::builtin::RESPONSE_WRAPPING;
 use strongroom_types::{Refusal, Timestamp};
 
-use super::accessor::is_key;
-use super::{Known, TokenRecord, Tokens};
+use super::{Known, TokenRecord, Tokens, key};
 use crate::fault::{barrier, damaged};
 
 /// Begins the names of the index.
@@ -25,13 +24,13 @@ pub(super) fn name_of(key: &str, record: &TokenRecord) -> Result<Option<Name>, R
         return Ok(None);
     }
     let name = Name::below(LEASE, &record.path).and_then(|name| name.child(format!("{MARK}{key}")));
-    name.map(Some)
+    name.map(|name| Some(name.ranked(key::rank(key))))
         .map_err(|_| Refusal::bad_request("the path has too many parts for a token to be made there"))
 }
 
 /// The key of the token whose lease ends in `last`.
 fn key_in(last: &str) -> Option<&str> {
-    last.strip_prefix(MARK).filter(|key| is_key(key))
+    last.strip_prefix(MARK).filter(|key| key::rank(key).is_some())
 }
 
 /// The key in a lease's id, if it may be a token's.
@@ -42,7 +41,7 @@ fn key_of(id: &str) -> Option<&str> {
 /// Whether `id` is the lease of this token, by the one path that made it.
 fn is_lease(id: &str, known: &Known) -> bool {
     let own = name_of(&known.key, &known.record).ok().flatten();
-    own.is_some() && own == Name::below(LEASE, id).ok()
+    own.zip(Name::below(LEASE, id).ok()).is_some_and(|(own, named)| own.segments() == named.segments())
 }
 
 /// A token below a path.
@@ -109,14 +108,15 @@ impl Tokens {
         for segments in names {
             let key = segments.last().and_then(|last| key_in(last)).map(str::to_owned);
             let key = key.ok_or_else(|| damaged("a token's lease does not name a token"))?;
-            below.push(Below { name: Name::new(segments).map_err(damaged)?, key });
+            let name = Name::new(segments).map_err(damaged)?.ranked(key::rank(&key));
+            below.push(Below { name, key });
         }
         Ok(below)
     }
 
     /// The record of the token with this key, whether it has ended or not.
     pub fn record(&self, reader: &Reader, key: &str) -> Result<Option<TokenRecord>, Refusal> {
-        let Some(entry) = reader.get(&super::name(&["id", key])?).map_err(barrier)? else { return Ok(None) };
+        let Some(entry) = reader.get(&super::record_name(key)?).map_err(barrier)? else { return Ok(None) };
         serde_json::from_slice(entry.value.expose()).map(Some).map_err(damaged)
     }
 }

@@ -10,7 +10,7 @@ use strongroom_barrier::Reader;
 use strongroom_store::Batch;
 use strongroom_types::{Refusal, Timestamp};
 
-use super::{Known, TokenRecord, Tokens, name};
+use super::{Known, TokenRecord, Tokens, record_name};
 use crate::fault::barrier;
 
 /// Most ancestors that a token has: what looking it up costs is bounded.
@@ -61,7 +61,7 @@ impl Tokens {
     /// Adds to `batch` that it happens only if no token of `line` has changed.
     pub fn only_if_unchanged(&self, line: &[Arc<Known>], batch: &mut Batch) -> Result<(), Refusal> {
         for known in line {
-            let at = name(&["id", &known.key])?;
+            let at = record_name(&known.key)?;
             self.view.only_if_unchanged(&at, known.stored()?, batch).map_err(barrier)?;
         }
         Ok(())

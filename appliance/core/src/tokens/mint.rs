@@ -9,18 +9,23 @@ use strongroom_types::reply::AuthReply;
 use strongroom_types::{Cidr, JsonMap, NoEntropy, Refusal, Secret, Timestamp};
 use zeroize::Zeroizing;
 
+use super::key::RANK_DIGITS;
 use super::tree::due;
-use super::{LoginRef, ROOT, TokenRecord, Tokens, batch, lease, name};
+use super::{LoginRef, ROOT, TokenRecord, Tokens, batch, lease, name_by, record_name};
 use crate::fault::damaged;
 
-const PREFIX: &str = "hvs.";
-const RANDOM: usize = 32;
+/// Begins each token that is not chosen.
+pub(super) const PREFIX: &str = "hvs.";
+/// Random characters.
+pub(super) const OWN: usize = 26;
+/// Those, and a rank.
+const BODY: usize = OWN + RANK_DIGITS;
 /// Characters of a checksum.
 pub(super) const CHECK: usize = 8;
 pub(super) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Characters of a random service token.
-pub const TOKEN_LEN: usize = PREFIX.len() + RANDOM + CHECK;
+pub const TOKEN_LEN: usize = PREFIX.len() + BODY + CHECK;
 
 /// What a new token is to be; all checks are done.
 pub struct Wish {
@@ -125,7 +130,6 @@ impl Tokens {
             ended: false,
             spares_children: false,
             era: self.clock.era(),
-            rank: self.made.fetch_add(1, Ordering::Relaxed),
         };
         if record.batch {
             let token = self.seal_batch(&record)?;
@@ -136,11 +140,11 @@ impl Tokens {
             None => self.random_token(entropy)?,
         };
         let key = self.key(&token);
-        record.accessor = self.accessors.of(&key)?;
+        record.accessor = self.keys.accessor(&key)?;
         let body = serde_json::to_vec(&record).map_err(damaged)?;
-        let mut writes = vec![Write::put(name(&["id", &key])?, body).if_unchanged(None)];
+        let mut writes = vec![Write::put(record_name(&key)?, body).if_unchanged(None)];
         if let Some(parent) = &record.parent {
-            writes.push(Write::put(name(&["child", parent, &key])?, Vec::new()));
+            writes.push(Write::put(name_by(&["child", parent], &key)?, Vec::new()));
         }
         writes.extend(
             lease::name_of(&key, &record)?.map(|name| Write::put(name, wish.login_role.into_bytes())),
@@ -150,11 +154,13 @@ impl Tokens {
     }
 
     fn random_token(&self, entropy: &dyn Entropy) -> Result<Secret, Refusal> {
-        let random = Zeroizing::new(base62(entropy, RANDOM)?);
+        let own = Zeroizing::new(base62(entropy, OWN)?);
         // Long enough from the beginning: a text that grows leaves copies behind.
-        let mut text = String::with_capacity(PREFIX.len() + RANDOM + CHECK);
+        let mut text = String::with_capacity(TOKEN_LEN);
         text.push_str(PREFIX);
-        text.push_str(&random);
+        text.push_str(&own);
+        let rank = self.next.fetch_add(1, Ordering::Relaxed);
+        text.push_str(&self.keys.disguised(own.as_bytes(), rank));
         let check = self.checksum(text.as_bytes());
         text.push_str(&check);
         Ok(Secret::from(text))
@@ -171,7 +177,7 @@ impl Tokens {
             return !token.is_empty();
         }
         token
-            .split_at_checked(PREFIX.len() + RANDOM)
+            .split_at_checked(PREFIX.len() + BODY)
             .is_some_and(|(body, check)| self.has_checksum(body, check))
     }
 

@@ -1,8 +1,8 @@
 //! Tokens: who may ask.
 //!
-//! A token is `hvs.` ‖ 32 random base62 characters ‖ 8 characters of a keyed checksum, so that a made-up token
-//! is refused before any storage is read. It is never stored: its record stands under its *key*, half of the
-//! HMAC-SHA256 of the token under a salt of the barrier, of which its accessor is made too ([`accessor`]).
+//! A token is `hvs.` ‖ 32 base62 characters ‖ 8 characters of a keyed checksum, so that a made-up token
+//! is refused before any storage is read. It is never stored: its record stands under its *key*, which a salt of the barrier
+//! makes of it ([`key`]).
 //!
 //! A batch token is stored nowhere: it *is* its record, encrypted ([`batch`]). It has no accessor, no cubbyhole and no
 //! children, and ends with its parent.
@@ -18,10 +18,10 @@
 //! | `["role", name]` | the [`role::RoleRecord`] |
 //! | `[key]`, ordered by expiry | nothing: what the sweep reads |
 
-mod accessor;
 mod batch;
 mod create;
 mod grant;
+mod key;
 mod lease;
 mod lineage;
 mod mint;
@@ -41,6 +41,7 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use strongroom_barrier::{Entry, Name, Reader, View, Write};
 use strongroom_engine::Entropy;
+use strongroom_store::Revision;
 use strongroom_types::error::Kind;
 use strongroom_types::{Refusal, Secret, Timestamp};
 use tokio::sync::RwLock;
@@ -79,9 +80,10 @@ pub struct Tokens {
     mounts: Arc<ArcSwap<MountTable>>,
     clock: Arc<Floored>,
     salt: hmac::Key,
-    accessors: accessor::Accessors,
+    keys: key::Keys,
     recent: recent::Recent,
-    made: AtomicU32,
+    /// The rank of the next one.
+    next: AtomicU32,
 }
 
 impl Tokens {
@@ -94,19 +96,21 @@ impl Tokens {
     ) -> Result<Self, Refusal> {
         let salt = reader.get(&name(&["salt"])?).map_err(barrier)?;
         let salt = salt.ok_or_else(|| damaged("the token salt is missing"))?;
-        Self::new(view, salt.value.expose(), clock, mounts)
+        // Each token took a commit: what is made from now on comes behind all of them.
+        Self::new(view, salt.value.expose(), reader.revision(), clock, mounts)
     }
 
     /// With a new salt, and the write that stores it.
     pub fn create(view: View, entropy: &dyn Entropy, clock: Arc<Floored>) -> Result<(Self, Write), Refusal> {
         let salt = Secret::from(entropy.draw::<32>()?.to_vec());
-        let tokens = Self::new(view, salt.expose(), clock, Arc::default())?;
+        let tokens = Self::new(view, salt.expose(), Revision(0), clock, Arc::default())?;
         Ok((tokens, Write::put(name(&["salt"])?, salt).if_unchanged(None)))
     }
 
     fn new(
         view: View,
         salt: &[u8],
+        newest: Revision,
         clock: Arc<Floored>,
         mounts: Arc<ArcSwap<MountTable>>,
     ) -> Result<Self, Refusal> {
@@ -116,16 +120,17 @@ impl Tokens {
             family: Arc::default(),
             mounts,
             clock,
-            accessors: accessor::Accessors::new(&salt)?,
+            keys: key::Keys::new(salt.clone())?,
             salt,
             recent: recent::Recent::default(),
-            made: AtomicU32::default(),
+            // Wraps: it only tells who stands beside whom.
+            next: AtomicU32::new(newest.0 as u32),
         })
     }
 
     /// The key under which `token` is stored.
     pub fn key(&self, token: &Secret) -> String {
-        accessor::key_of(&hmac::sign(&self.salt, token.expose()))
+        self.keys.of(token.expose())
     }
 
     /// The token, if it is one, has not expired and has a use left.
@@ -208,7 +213,7 @@ impl Tokens {
 
     /// What is stored under `key`, ended or not.
     fn stored(&self, reader: &Reader, key: String) -> Result<Option<Arc<Known>>, Refusal> {
-        let Some(entry) = reader.get(&name(&["id", &key])?).map_err(barrier)? else { return Ok(None) };
+        let Some(entry) = reader.get(&record_name(&key)?).map_err(barrier)? else { return Ok(None) };
         let record = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
         Ok(Some(Arc::new(Known { key, record, entry: Some(entry) })))
     }
@@ -226,7 +231,7 @@ impl Tokens {
         accessor: &str,
         now: Timestamp,
     ) -> Result<Option<Arc<Known>>, Refusal> {
-        match self.accessors.key(accessor) {
+        match self.keys.named(accessor) {
             None => Ok(None),
             Some(key) => self.find_by_key(reader, key, now),
         }
@@ -234,7 +239,7 @@ impl Tokens {
 
     /// The key of the token that `accessor` would name: there need be none.
     pub fn key_of(&self, accessor: &str) -> Option<String> {
-        self.accessors.key(accessor)
+        self.keys.named(accessor)
     }
 
     /// How many there are that are stored.
@@ -251,7 +256,7 @@ impl Tokens {
     /// All accessors, in order.
     pub fn accessors(&self, reader: &Reader) -> Result<Vec<String>, Refusal> {
         let keys = reader.list(&name(&["id"])?, None, None).map_err(barrier)?;
-        let mut all = keys.iter().map(|key| self.accessors.of(key)).collect::<Result<Vec<_>, _>>()?;
+        let mut all = keys.iter().map(|key| self.keys.accessor(key)).collect::<Result<Vec<_>, _>>()?;
         all.sort_unstable();
         Ok(all)
     }
@@ -270,6 +275,16 @@ pub fn check_chosen(id: &str) -> Result<(), Refusal> {
         return Err(Refusal::bad_request("custom token ID cannot have the 'hvs.' prefix or contain a '.'"));
     }
     Ok(())
+}
+
+/// The name of the record of the token with this key.
+pub fn record_name(key: &str) -> Result<Name, Refusal> {
+    name_by(&["id"], key)
+}
+
+/// The name below `parents` of what stands there for the token with this key.
+fn name_by(parents: &[&str], key: &str) -> Result<Name, Refusal> {
+    Ok(name(&[parents, &[key]].concat())?.ranked(key::rank(key)))
 }
 
 /// A name in the tokens' view.

@@ -66,9 +66,6 @@ pub struct TokenRecord {
     /// The clock's era in which it was made or last renewed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub era: u32,
-    /// Where it stands among those that end in the same minute: beside those that were made with it.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub rank: u32,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature

@@ -9,7 +9,7 @@ use super::routes::{
     INCREMENT, auth_reply, by_accessor, find, given_token, in_view, one_error, own, reader, seconds,
 };
 use super::tree::due;
-use super::{Known, name, role};
+use super::{Known, record_name, role};
 use crate::fault::damaged;
 use crate::logins;
 use crate::perform::{Scene, Work};
@@ -95,7 +95,7 @@ fn prolonged(scene: &Scene<'_>, known: &Known, token: Secret) -> Result<Work, Re
     record.last_ttl = Some(ttl);
     record.era = scene.active.clock.era();
     let body = serde_json::to_vec(&record).map_err(damaged)?;
-    let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(known.stored()?))];
+    let mut writes = vec![Write::put(record_name(&known.key)?, body).if_unchanged(Some(known.stored()?))];
     let (old, new) = (due(&known.key, &known.record)?, due(&known.key, &record)?);
     if old != new {
         writes.extend(old.map(|(minute, name)| Write::delete(name).due(minute)));

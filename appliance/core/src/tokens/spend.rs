@@ -8,7 +8,7 @@ use strongroom_store::Snapshot;
 use strongroom_types::Refusal;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::{Known, TokenRecord, Tokens, name};
+use super::{Known, TokenRecord, Tokens, record_name};
 use crate::active::Active;
 use crate::fault::{barrier, damaged};
 use crate::leases;
@@ -48,7 +48,7 @@ impl Tokens {
         key: &str,
         writes: &mut Vec<(View, Write)>,
     ) -> Result<Option<After>, Refusal> {
-        let at = name(&["id", key])?;
+        let at = record_name(key)?;
         let own = |write: &Write| write.due.is_none() && write.name == at;
         if writes.iter().any(|(_, write)| own(write) && write.value.is_none()) {
             // The request revokes its own token.

@@ -7,7 +7,7 @@
 use strongroom_barrier::{Minute, Reader, Write};
 use strongroom_types::{Refusal, Timestamp};
 
-use super::{Known, TokenRecord, Tokens, lease, name};
+use super::{Known, TokenRecord, Tokens, lease, name, name_by, record_name};
 use crate::fault::{barrier, damaged};
 
 /// Tokens removed by one batch. What it costs to find them hangs on this, and not on how large the family is.
@@ -32,7 +32,7 @@ impl Tokens {
         let expires = Some(Timestamp::from_secs(0));
         let record = TokenRecord { ended: true, spares_children, expires, ..known.record.clone() };
         let body = serde_json::to_vec(&record).map_err(damaged)?;
-        let mut writes = vec![Write::put(name(&["id", &known.key])?, body).if_unchanged(Some(entry)).frees()];
+        let mut writes = vec![Write::put(record_name(&known.key)?, body).if_unchanged(Some(entry)).frees()];
         writes.extend(due(&known.key, &known.record)?.map(|(minute, name)| Write::delete(name).due(minute)));
         writes.extend(
             due(&known.key, &record)?.map(|(minute, name)| Write::put(name, Vec::new()).due(minute).frees()),
@@ -46,8 +46,8 @@ impl Tokens {
         let children = self.children(reader, key, SLICE)?;
         revoked.more = children.len() >= SLICE;
         for child in children {
-            revoked.writes.push(Write::delete(name(&["child", key, &child])?));
-            let at = name(&["id", &child])?;
+            revoked.writes.push(Write::delete(name_by(&["child", key], &child)?));
+            let at = record_name(&child)?;
             let Some(entry) = reader.get(&at).map_err(barrier)? else { continue };
             let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
             let record = TokenRecord { parent: None, ..record };
@@ -76,7 +76,7 @@ impl Tokens {
             if let Some(child) = children.pop() {
                 if self.spares_children(reader, child.clone())? {
                     // It has ended already, and what it spares is not ours.
-                    revoked.writes.push(Write::delete(name(&["child", parent, &child])?));
+                    revoked.writes.push(Write::delete(name_by(&["child", parent], &child)?));
                     passed_over += 1;
                     continue;
                 }
@@ -102,14 +102,14 @@ impl Tokens {
 
     /// Removes the records of one token; one that is already gone is passed over.
     fn remove(&self, reader: &Reader, key: String, revoked: &mut Revoked) -> Result<(), Refusal> {
-        let at = name(&["id", &key])?;
+        let at = record_name(&key)?;
         if let Some(entry) = reader.get(&at).map_err(barrier)? {
             let record: TokenRecord = serde_json::from_slice(entry.value.expose()).map_err(damaged)?;
             revoked.writes.push(Write::delete(at).if_unchanged(Some(&entry)));
             revoked.writes.extend(lease::name_of(&key, &record)?.map(Write::delete));
             revoked.writes.extend(due(&key, &record)?.map(|(minute, name)| Write::delete(name).due(minute)));
             if let Some(parent) = &record.parent {
-                revoked.writes.push(Write::delete(name(&["child", parent, &key])?));
+                revoked.writes.push(Write::delete(name_by(&["child", parent], &key)?));
             }
         }
         revoked.keys.push(key);
@@ -122,5 +122,5 @@ pub(super) fn due(
     key: &str,
     record: &TokenRecord,
 ) -> Result<Option<(Minute, strongroom_barrier::Name)>, Refusal> {
-    record.expires.map(|end| Ok((Minute::not_before(end).ranked(record.rank), name(&[key])?))).transpose()
+    record.expires.map(|end| Ok((Minute::not_before(end), name_by(&[], key)?))).transpose()
 }
