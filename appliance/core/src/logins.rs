@@ -22,7 +22,8 @@ use crate::perform::{After, Scene, Work, cx};
 use crate::stage::Authorized;
 use crate::tokens::{LoginRef, TokenRecord, Wish, capped, least};
 
-/// Somebody who asks to be let in.
+/// A login before and while its proof is looked at: whom it is for, whether they are locked out, and the turn with what it
+/// uses up.
 pub struct Door {
     /// Whom the method says they say they are; `None` where only their proof says it.
     knock: Result<Option<Knock>, Refusal>,

@@ -1,5 +1,5 @@
 //! `strongroom setup`: the state folder of `./x run`. Everything in it that is text is written here; the SoftHSM
-//! token and the TPM's state are made by their own programs.
+//! token and the TPM's state are made by their own programs. `strongroom setup ready` ([`ready`]) waits for what runs there.
 //!
 //! ```text
 //! state/                0700
@@ -16,6 +16,8 @@
 //!
 //! The authority's key is never written: it signs one certificate, and is gone (see [`crate::certificate`]).
 
+mod client;
+mod ready;
 mod texts;
 
 use std::collections::BTreeMap;
@@ -31,10 +33,12 @@ use crate::config::stanza::parse_address;
 use crate::files::{make_folder, read_text, replace};
 use crate::say;
 
-const USAGE: &str = "Usage: strongroom setup -state=DIR [-address=127.0.0.1:8200] [-module=FILE] [-swtpm=FILE]
+const USAGE: &str =
+    "Usage: strongroom setup -state=DIR [-address=127.0.0.1:8200] [-module=FILE] [-swtpm=FILE]
 
   Writes the state folder of ./x run: configuration, certificate, PIN. What is there already is kept, but for
-  the configuration, which is written anew. Says on the last line whether the folder is \"new\" or \"known\".";
+  the configuration, which is written anew. Says on the last line whether the folder is \"new\" or \"known\".
+  \"strongroom setup ready\" waits for the appliance that runs there, and initialises it once.";
 
 /// Where SoftHSM's module is on Debian.
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
@@ -61,6 +65,9 @@ struct Wish {
 
 /// The command, with the arguments after its name.
 pub fn main(arguments: &[String]) -> ExitCode {
+    if let Some(("ready", rest)) = arguments.split_first().map(|(word, rest)| (word.as_str(), rest)) {
+        return ready::main(rest);
+    }
     if arguments.iter().any(|argument| ["-h", "-help", "--help"].contains(&argument.as_str())) {
         say::out(USAGE);
         return ExitCode::SUCCESS;

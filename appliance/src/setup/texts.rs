@@ -1,5 +1,7 @@
 //! The files of a state folder that are text.
 
+use std::path::Path;
+
 use super::Wish;
 
 const WRITTEN: &str = "# Written by ./x run at every start; a change of yours would be lost.\n";
@@ -92,6 +94,33 @@ pub fn softhsm(wish: &Wish) -> String {
     format!(
         "{WRITTEN}directories.tokendir = {}/softhsm\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n",
         wish.state.display()
+    )
+}
+
+/// What the person who has started it is told when it is unsealed.
+pub fn ready(state: &Path, address: &str, root_token: Option<&str>, is_detached: bool) -> String {
+    let state = state.display();
+    let token = root_token.map_or("(not kept)", str::trim);
+    let last = match is_detached {
+        true => "Ready. ./x stop stops it; what is stored stays.",
+        false => "Ready. Ctrl-C stops it; the next ./x run finds all that is stored.",
+    };
+    format!(
+        "
+Strongroom runs at {address}, unsealed by HSM and TPM together.
+
+CA file:    {state}/ca.pem
+Root Token: {token}
+
+To store and read a first secret, paste this into another terminal:
+
+    . '{state}/env'
+    strongroom kv put -mount=secret first password=correct-horse
+    strongroom kv get -mount=secret first
+
+The audit log is {state}/audit.log, the server's own is {state}/log. For development only: the root token
+is kept in {state}/root-token, which your own user alone can read.
+{last}"
     )
 }
 

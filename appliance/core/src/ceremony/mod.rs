@@ -42,7 +42,7 @@ pub struct Ceremonies {
     pub refused: Seldom,
 }
 
-/// See [`Ceremonies`].
+/// The attempts themselves: one of each kind at most.
 #[derive(Default)]
 pub struct Held {
     /// Of the people who unseal.

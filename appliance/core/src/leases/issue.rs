@@ -20,7 +20,8 @@ use crate::tokens::{base62, capped};
 /// Characters of an id that nobody guesses: 142 bits.
 const RANDOM: usize = 24;
 
-/// Held from the last look at the token and the mount until the commit: neither ends meanwhile.
+/// The lock on which tokens there are, as whoever makes a lease holds it: from the last look at its token and its mount until
+/// the commit, so that neither ends meanwhile.
 pub struct Held(#[allow(dead_code)] Ranked<OwnedRwLockReadGuard<()>>); // held, never looked at
 
 /// Adds to `work` the lease that its handler asks for.

@@ -54,6 +54,7 @@ struct ByRole {
     client: Option<IpAddr>,
 }
 
+/// A token with limited uses, of which the request costs one.
 struct Payer {
     /// The token's.
     key: String,
