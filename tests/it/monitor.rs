@@ -10,8 +10,8 @@ use std::time::Instant;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use strongroom_tests::process::{PATIENCE, Plain, Stopped};
-use strongroom_tests::{Client, Fresh, binary};
+use strongroom_tests::process::{DEV_ROOT, PATIENCE, Plain, Stopped};
+use strongroom_tests::{Client, DevServer, Fresh, binary};
 
 /// A program that follows a log, and what it has printed so far.
 pub struct Follower {
@@ -129,6 +129,23 @@ async fn the_command_line_follows_the_log_until_it_is_interrupted_or_the_server_
     server.stop();
     let (code, printed) = last.end();
     assert_eq!(code, Some(0), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_ends_with_the_pipe_that_it_writes_to() {
+    let server = DevServer::start().await.unwrap();
+    let mut root = server.client();
+    let child = Command::new(binary("strongroom"))
+        .arg("monitor")
+        .envs([("VAULT_ADDR", server.url().as_str()), ("VAULT_TOKEN", DEV_ROOT)])
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut process = Stopped(child.unwrap());
+    followers(&mut root, 1).await;
+    drop(process.0.stdout.take());
+    rotate(&mut root).await;
+    followers(&mut root, 0).await;
+    assert_eq!(process.0.wait().unwrap().code(), Some(0));
 }
 
 async fn follow_until_it_stops(server: &Plain) -> Follower {
