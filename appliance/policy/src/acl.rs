@@ -150,7 +150,7 @@ impl Acl {
         if ask.operation == Operation::Help {
             return Decision::Granted { by: Vec::new(), sudo: false, pagination_limit: None };
         }
-        let Some((_, merged)) = self.find(ask.path, ask.operation, Some(ask.now)) else {
+        let Some((_, merged)) = self.find(ask.path, ask.operation, ask.now) else {
             return Decision::Refused { reason: Reason::NoRule };
         };
         match merged.check(ask) {
@@ -163,31 +163,30 @@ impl Acl {
         }
     }
 
-    /// The capabilities on a path as `sys/capabilities` tells them: in alphabetical order; `root` alone, or `deny`
-    /// alone. Without a time only what is certain counts: a stanza that expires counts if it denies.
-    pub fn capabilities(&self, path: &str) -> Vec<&'static str> {
-        self.words(path, None)
+    /// The capabilities on a path at a time, as `sys/capabilities` tells them: in alphabetical order; `root` alone, or
+    /// `deny` alone.
+    pub fn capabilities(&self, path: &str, now: Timestamp) -> Vec<&'static str> {
+        if self.root { vec![ROOT] } else { self.held(path, now).words() }
     }
 
-    /// The capabilities on a path at a time.
-    pub fn capabilities_at(&self, path: &str, now: Timestamp) -> Vec<&'static str> {
-        self.words(path, Some(now))
+    /// Whether `sudo` is granted on a path at a time, with whatever else.
+    pub fn has_sudo(&self, path: &str, now: Timestamp) -> bool {
+        self.root || self.held(path, now).contains(Capabilities::SUDO)
     }
 
-    /// Whether anything but `deny` could be granted at or below a mount's path (`secret/`). What is certain counts,
-    /// as in [`Acl::capabilities`].
-    pub fn visible(&self, mount: &str) -> bool {
-        let grants = |rule: &Rule| rule.at(None).is_some_and(|merged| !merged.capabilities.is_deny());
+    /// Whether anything but `deny` could be granted at or below a mount's path (`secret/`) at a time.
+    pub fn visible(&self, mount: &str, now: Timestamp) -> bool {
+        let grants = |rule: &Rule| rule.at(now).is_some_and(|merged| !merged.capabilities.is_deny());
         self.root
             || self
-                .find(mount, Operation::List, None)
+                .find(mount, Operation::List, now)
                 .is_some_and(|(_, merged)| !merged.capabilities.is_deny())
             || self.rules.iter().any(|rule| rule.pattern.reaches(mount) && grants(rule))
     }
 
-    /// Why an operation on a path is allowed or refused, in words. Where it is allowed on conditions, they are
-    /// named. What is certain counts, as in [`Acl::capabilities`].
-    pub fn explain(&self, path: &str, operation: Operation) -> String {
+    /// Why an operation on a path is allowed or refused at a time, in words. Where it is allowed on conditions, they
+    /// are named.
+    pub fn explain(&self, path: &str, operation: Operation, now: Timestamp) -> String {
         let name = operation.name();
         if self.root {
             return format!("{name} is allowed: the policy root allows everything");
@@ -195,7 +194,7 @@ impl Acl {
         if operation == Operation::Help {
             return "help is always allowed".into();
         }
-        let Some((rule, merged)) = self.find(path, operation, None) else {
+        let Some((rule, merged)) = self.find(path, operation, now) else {
             return format!("{name} is refused: no policy speaks of this path");
         };
         let rule = format!("the rule \"{}\" (of {})", rule.pattern, merged.policies().join(", "));
@@ -210,31 +209,23 @@ impl Acl {
         format!("{name} is allowed: {rule} grants {words}{conditions}")
     }
 
-    /// Every pattern that the policies speak of, with what they say there at a time, as [`Acl::capabilities_at`] does.
+    /// Every pattern that the policies speak of, with what they say there at a time, as [`Acl::capabilities`] does.
     /// A form for people asks it once instead of asking about every path. Empty for root.
     pub fn table(&self, now: Timestamp) -> impl Iterator<Item = (&Pattern, Vec<&'static str>)> {
         self.rules.iter().filter_map(move |rule| {
-            let merged = rule.at(Some(now))?;
+            let merged = rule.at(now)?;
             Some((&rule.pattern, merged.capabilities.words()))
         })
     }
 
-    fn words(&self, path: &str, now: Option<Timestamp>) -> Vec<&'static str> {
-        if self.root {
-            return vec![ROOT];
-        }
+    fn held(&self, path: &str, now: Timestamp) -> Capabilities {
         // List, so that a path with a slash at its end is also looked for without.
         let found = self.find(path, Operation::List, now);
-        found.map_or(Capabilities::NONE, |(_, merged)| merged.capabilities).words()
+        found.map_or(Capabilities::NONE, |(_, merged)| merged.capabilities)
     }
 
     /// The one rule for a path: see [`Acl`] for the order.
-    fn find(
-        &self,
-        path: &str,
-        operation: Operation,
-        now: Option<Timestamp>,
-    ) -> Option<(&Rule, Cow<'_, Merged>)> {
+    fn find(&self, path: &str, operation: Operation, now: Timestamp) -> Option<(&Rule, Cow<'_, Merged>)> {
         let path = path.trim_start_matches('/');
         let bare = path.strip_suffix('/').filter(|_| matches!(operation, Operation::List | Operation::Scan));
         self.exact(path, now)
@@ -243,13 +234,13 @@ impl Acl {
             .or_else(|| self.best(bare?, now))
     }
 
-    fn exact(&self, path: &str, now: Option<Timestamp>) -> Option<(&Rule, Cow<'_, Merged>)> {
+    fn exact(&self, path: &str, now: Timestamp) -> Option<(&Rule, Cow<'_, Merged>)> {
         let rule = self.rules.get(*self.exact.get(path)?)?;
         Some((rule, rule.at(now)?))
     }
 
     /// The best of the patterns with a wildcard that match and count.
-    fn best(&self, path: &str, now: Option<Timestamp>) -> Option<(&Rule, Cow<'_, Merged>)> {
+    fn best(&self, path: &str, now: Timestamp) -> Option<(&Rule, Cow<'_, Merged>)> {
         let mut best: Option<(&Rule, Cow<'_, Merged>)> = None;
         self.wild.matching(path, |index| {
             let Some(rule) = self.rules.get(index) else { return };

@@ -44,17 +44,11 @@ impl Rule {
     }
 
     /// What the stanzas say that count at `now`; `None` if there are none.
-    ///
-    /// Without a time only what is certain counts: a stanza that expires counts if it denies.
-    pub fn at(&self, now: Option<Timestamp>) -> Option<Cow<'_, Merged>> {
+    pub fn at(&self, now: Timestamp) -> Option<Cow<'_, Merged>> {
         if let Some(merged) = &self.merged {
             return Some(Cow::Borrowed(merged));
         }
-        let counts = |stanza: &Stanza| match (stanza.expiration, now) {
-            (None, _) => true,
-            (Some(end), Some(now)) => now < end,
-            (Some(_), None) => stanza.capabilities.is_deny(),
-        };
+        let counts = |stanza: &Stanza| stanza.expiration.is_none_or(|end| now < end);
         Merged::of(self.stanzas.iter().filter(|(_, stanza)| counts(stanza))).map(Cow::Owned)
     }
 }

@@ -6,7 +6,7 @@ use strongroom_engine::Call;
 use strongroom_policy::{Ask, Decision};
 use strongroom_store::Snapshot;
 use strongroom_types::error::Kind;
-use strongroom_types::{JsonMap, Operation, Refusal, Request};
+use strongroom_types::{JsonMap, Operation, Refusal, Request, Timestamp};
 
 use super::proof::Proof;
 use super::{Asker, Read, Target};
@@ -89,6 +89,11 @@ impl Authorized {
         self.acl_path.trim_end_matches('/')
     }
 
+    /// Whether `sudo` is granted on what is asked for, where only some of it asks for that.
+    pub fn has_sudo(&self, now: Timestamp) -> bool {
+        self.asker.as_ref().is_some_and(|asker| asker.acl.has_sudo(&self.acl_path, now))
+    }
+
     /// What is asked again, time after time, of an answer that goes on. There is none without a token.
     pub fn standing(&self) -> Option<Standing> {
         Some(Standing {
@@ -138,7 +143,7 @@ impl Authorized {
         }
         let asker = asker.ok_or_else(|| wrapping::nobody(&self.target, &self.call))?;
         let hidden = match &self.target {
-            Target::Help { mount, .. } => !mount.is_empty() && !asker.acl.visible(mount),
+            Target::Help { mount, .. } => !mount.is_empty() && !asker.acl.visible(mount, active.now()),
             Target::Nowhere(_) => operation == Operation::Help && !asker.acl.is_root(),
             _ => false,
         };

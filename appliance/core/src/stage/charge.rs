@@ -104,7 +104,7 @@ fn take_quota(active: &Active, request: &Request<Authenticated>, bill: &mut Bill
     bill.charged(table.charge(&charge), table.config.response_headers).map_err(|refusal| match asker {
         Some(asker)
             if !routed.target.unauthenticated()
-                && asker.acl.capabilities_at(&routed.acl_path, active.now()) == ["deny"] =>
+                && asker.acl.capabilities(&routed.acl_path, active.now()) == ["deny"] =>
         {
             denied_by_policy()
         }

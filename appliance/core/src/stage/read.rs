@@ -44,7 +44,7 @@ pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<
     let acl = stage.asker.as_ref().filter(|_| !stage.routed.target.unauthenticated()).map(|a| a.acl.clone());
     let path = stage.routed.acl_path.clone();
     read_for_anybody(active, request).await.map_err(|refusal| match acl {
-        Some(acl) if acl.capabilities_at(&path, active.now()) == ["deny"] => denied_by_policy(),
+        Some(acl) if acl.capabilities(&path, active.now()) == ["deny"] => denied_by_policy(),
         _ => refusal,
     })
 }

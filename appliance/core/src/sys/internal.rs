@@ -67,7 +67,7 @@ fn mounts(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let show = |m: &Mount| if is_somebody { show(m) } else { show_to_strangers(m) };
     let secret: JsonMap = visible.map(|m| (m.record.path.clone(), show(m))).collect();
     let acl = scene.request.stage.asker.as_ref().map(|asker| &asker.acl);
-    let mut auth = super::auth::all(scene, |path| acl.is_some_and(|acl| acl.visible(path)));
+    let mut auth = super::auth::all(scene, |path| acl.is_some_and(|acl| acl.visible(path, scene.now)));
     // Those that are listed for everybody are what a form to log in offers.
     let listed =
         table.all().into_iter().filter(|m| m.is_auth() && m.record.config.listing_visibility == "unauth");
@@ -123,7 +123,7 @@ fn sees(scene: &Scene<'_>, mount: &Mount) -> bool {
 }
 
 fn sees_with_token(scene: &Scene<'_>, mount: &Mount) -> bool {
-    scene.request.stage.asker.as_ref().is_some_and(|asker| asker.acl.visible(&mount.record.path))
+    scene.request.stage.asker.as_ref().is_some_and(|asker| asker.acl.visible(&mount.record.path, scene.now))
 }
 
 fn show_to_strangers(mount: &Mount) -> Value {

@@ -78,12 +78,7 @@ fn tune(scene: &Scene<'_>) -> Result<Work, Refusal> {
 
 /// Auth methods can be tuned by this path as well as by `sys/auth`, which asks for sudo: so does this one then.
 fn check_auth(scene: &Scene<'_>, path: &str) -> Result<(), Refusal> {
-    let acl = scene.request.stage.asker.as_ref().map(|asker| &asker.acl);
-    let asked = scene.request.head.path.as_str();
-    let has_sudo = acl.is_some_and(|acl| {
-        acl.capabilities_at(asked, scene.now).iter().any(|held| ["sudo", "root"].contains(held))
-    });
-    if is_auth(path) && !has_sudo { Err(Refusal::denied()) } else { Ok(()) }
+    if is_auth(path) && !scene.request.stage.has_sudo(scene.now) { Err(Refusal::denied()) } else { Ok(()) }
 }
 
 /// The settings of the mount at `path`.

@@ -3,11 +3,12 @@
 use serde_json::json;
 use strongroom_barrier::Write;
 use strongroom_store::Batch;
+use strongroom_types::Operation;
 use strongroom_types::error::Kind;
 
 use crate::lifecycle::State;
 use crate::policies::{PolicyRecord, name_of};
-use crate::testing::{Rig, START};
+use crate::testing::{Rig, START, ask, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stored_policy_that_is_none_denies_its_holders_everything_and_nobody_else() {
@@ -141,7 +142,7 @@ async fn more_sets_of_policies_than_are_kept_compiled_all_decide_as_they_say() {
             let other = format!("other-{number}");
             let held = |names: &[&str]| {
                 let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-                active.policies.acl(&names).capabilities("toy/a")
+                active.policies.acl(&names).capabilities("toy/a", START)
             };
             assert_eq!(held(&[&other, "test"]), ["read"], "{round}: {number}");
             assert_eq!(held(&[&other]), ["deny"], "{round}: {number}");
@@ -201,5 +202,56 @@ async fn policies_are_listed_by_the_page() {
         let keys = |answer: crate::testing::Answer| answer.unwrap()["data"]["keys"].clone();
         assert_eq!(keys(rig.list(&format!("{place}?after=a&limit=2"), &rig.root).await), json!(["b", "c"]));
         assert_eq!(keys(rig.list(place, &rig.root).await), json!(["a", "b", "c", "default", "root"]));
+    }
+}
+
+/// What is enforced is what is told, by each that asks: until a stanza ends, and from then on.
+#[tokio::test(flavor = "multi_thread")]
+async fn c3_what_a_passing_stanza_grants_is_told_while_it_does_and_not_after() {
+    let end = START.plus_secs(3600);
+    let own = format!(
+        "path \"toy/*\" {{ capabilities = [\"read\"] expiration = \"{end}\" }}
+         path \"auth/token/create\" {{ capabilities = [\"update\", \"sudo\"] expiration = \"{end}\" }}
+         path \"auth/token/create\" {{ capabilities = [\"update\"] }}
+         path \"sys/leases/lookup\" {{ capabilities = [\"list\"] }}
+         path \"sys/leases/lookup/\" {{ capabilities = [\"list\", \"sudo\"] expiration = \"{end}\" }}"
+    );
+    let all = r#"path "toy/*" { capabilities = ["read"] }
+        path "auth/token/create" { capabilities = ["update", "sudo"] }
+        path "sys/leases/lookup" { capabilities = ["list", "sudo"] }"#;
+    // Each stanza its own end, or one end for all of the policy.
+    for policy in [json!({ "policy": own }), json!({ "policy": all, "ttl": "1h" })] {
+        let rig = Rig::new().await;
+        rig.mount().await;
+        rig.put("toy/a", &rig.root, json!({"x": 1})).await.unwrap();
+        rig.put("sys/policies/acl/passing", &rig.root, policy.clone()).await.unwrap();
+        let token = rig.token(json!({"policies": ["passing"], "ttl": "10h"})).await;
+        let own_accessor =
+            rig.get("auth/token/lookup-self", &token).await.unwrap()["data"]["accessor"].clone();
+        let told = async || {
+            let path = "toy/a";
+            let by = [
+                ("sys/capabilities-self", &token, json!({ "path": path })),
+                ("sys/capabilities", &rig.root, json!({ "path": path, "token": token })),
+                ("sys/capabilities-accessor", &rig.root, json!({ "path": path, "accessor": own_accessor })),
+            ];
+            let mut told = Vec::new();
+            for (place, asker, body) in by {
+                told.push(rig.put(place, asker, body).await.unwrap()["data"][path][0] == "read");
+            }
+            told.push(rig.get("sys/internal/ui/mounts/toy/a", &token).await.is_ok());
+            let mounts = rig.get("sys/internal/ui/mounts", &token).await.unwrap();
+            told.push(mounts["data"]["secret"]["toy/"].is_object());
+            told.push(ask(&rig.core, request(Operation::Help, "toy/a", &token, None)).await.is_ok());
+            told.push(rig.get("toy/a", &token).await.is_ok());
+            // These ask for sudo without their routes saying so.
+            let periodic = json!({"period": "1h", "policies": ["default"]});
+            told.push(rig.put("auth/token/create", &token, periodic).await.is_ok());
+            told.push(rig.list("sys/leases/lookup", &token).await.is_ok());
+            told
+        };
+        assert_eq!(told().await, [true; 9], "{policy}");
+        rig.clock.advance(3600);
+        assert_eq!(told().await, [false; 9], "{policy}");
     }
 }

@@ -9,7 +9,7 @@ use super::grant::{self, child_policies};
 use super::renew::capped;
 use super::role::{self, RoleRecord, glob_matches};
 use super::role_routes::ROLE;
-use super::routes::{asker, auth_reply, has_sudo, in_view, own, reader, seconds};
+use super::routes::{asker, auth_reply, in_view, own, reader, seconds};
 use super::{Known, ROOT, Wish, record_name};
 use crate::metrics::births::Birth;
 use crate::perform::{After, Scene, Work};
@@ -77,7 +77,7 @@ fn make(scene: &Scene<'_>, way: Way) -> Result<Work, Refusal> {
     }
     // It may have been revoked while this request waited for its turn.
     let parent = &own(scene)?;
-    let sudo = has_sudo(scene)?;
+    let sudo = scene.request.stage.has_sudo(scene.now);
     if parent.record.num_uses > 0 {
         return Err(Refusal::bad_request("restricted use token cannot generate child tokens"));
     }

@@ -213,7 +213,7 @@ fn revoke_accessor(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 fn revoke_orphan(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    if !has_sudo(scene)? {
+    if !scene.request.stage.has_sudo(scene.now) {
         return Err(Refusal::bad_request("root or sudo privileges required to revoke and orphan"));
     }
     let known = find_to_end(scene, &given_token(scene)?)?;
@@ -285,11 +285,6 @@ pub(super) fn asker<'a>(scene: &'a Scene<'_>) -> Result<&'a Asker, Refusal> {
 pub(super) fn own(scene: &Scene<'_>) -> Result<Arc<Known>, Refusal> {
     let known = scene.active.tokens.find_again(&reader(scene), &asker(scene)?.known, scene.now)?;
     known.ok_or_else(Refusal::denied)
-}
-
-pub(super) fn has_sudo(scene: &Scene<'_>) -> Result<bool, Refusal> {
-    let held = asker(scene)?.acl.capabilities(scene.request.head.path.as_str());
-    Ok(held.iter().any(|capability| *capability == "sudo" || *capability == "root"))
 }
 
 pub(super) fn seconds(given: Option<Seconds>, field: &str) -> Result<i64, Refusal> {

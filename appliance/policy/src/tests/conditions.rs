@@ -168,14 +168,20 @@ fn a_stanza_counts_until_it_expires() {
     let grant = acl(&[&text]);
     assert!(at(&grant, "a", NOW) && at(&grant, "a", NOW.plus_secs(59)));
     assert!(!at(&grant, "a", end) && !at(&grant, "a", end.plus_secs(1)));
-    assert_eq!(grant.capabilities_at("a", NOW), ["list", "read"]);
-    assert_eq!(grant.capabilities_at("a", end), ["list"]);
-    // Without a time: neither does a passing grant count, nor is a passing denial forgotten.
-    assert_eq!(grant.capabilities("a"), ["list"]);
+    assert_eq!(grant.capabilities("a", NOW), ["list", "read"]);
+    assert_eq!(grant.capabilities("a", end), ["list"]);
     let denied =
         acl(&[&(expiring("a", "deny", &end.to_string()) + "path \"a\" { capabilities = [\"read\"] }")]);
-    assert_eq!(denied.capabilities("a"), ["deny"]);
+    assert_eq!(denied.capabilities("a", NOW), ["deny"]);
+    assert_eq!(denied.capabilities("a", end), ["read"]);
     assert!(!at(&denied, "a", NOW) && at(&denied, "a", end));
+    // All that asks says what is enforced: what can be seen, sudo, and why.
+    let text = expiring("kv/a", "sudo", &end.to_string());
+    let passing = acl(&[&text]);
+    assert!(passing.visible("kv/", NOW) && !passing.visible("kv/", end));
+    assert!(passing.has_sudo("kv/a", NOW) && !passing.has_sudo("kv/a", end));
+    assert!(passing.explain("kv/a", Operation::Read, NOW).ends_with("grants only sudo"));
+    assert!(passing.explain("kv/a", Operation::Read, end).ends_with("no policy speaks of this path"));
     // Where all of a rule has expired, the next best counts.
     let text = expiring("x/y", "deny", &end.to_string())
         + &expiring("x/y*", "deny", &end.to_string())

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use strongroom_types::Operation;
 
-use super::{acl, ask, refusal};
+use super::{NOW, acl, ask, refusal};
 
 /// The path of a stanza and its words, as they are written.
 type Line = (String, Vec<&'static str>);
@@ -124,6 +124,6 @@ proptest! {
         if told.is_empty() || told.contains(&"deny") {
             told = vec!["deny"];
         }
-        prop_assert_eq!(compiled.capabilities(path), told);
+        prop_assert_eq!(compiled.capabilities(path, NOW), told);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_types::Operation::{self, Create, Delete, List, Patch, Read, Scan, Update};
 
-use super::{acl, ask, grants, may, refusal};
+use super::{NOW, acl, ask, grants, may, refusal};
 use crate::{Acl, Ask, Capabilities, Pattern, Policy, Reason};
 
 #[test]
@@ -98,7 +98,7 @@ fn the_exact_path_wins_then_the_best_pattern() {
 #[test]
 fn rules_of_different_patterns_do_not_add_up() {
     let acl = acl(&[&grants(&[("secret/*", "read update")]), &grants(&[("secret/app/*", "list")])]);
-    assert_eq!(acl.capabilities("secret/app/x"), ["list"]);
+    assert_eq!(acl.capabilities("secret/app/x", NOW), ["list"]);
     assert_eq!(refusal(&acl, &ask("secret/app/x", Read)), Some(Reason::Capability));
 }
 
@@ -108,10 +108,10 @@ fn the_same_path_in_several_policies_adds_up_and_deny_wins() {
     let update = grants(&[("a", "update"), ("b*", "update"), ("/+/c", "update")]);
     let deny = grants(&[("a", "read deny sudo"), ("b*", "deny"), ("+/c", "deny")]);
     for path in ["a", "bx", "x/c"] {
-        assert_eq!(acl(&[&read, &update]).capabilities(path), ["read", "update"]);
+        assert_eq!(acl(&[&read, &update]).capabilities(path, NOW), ["read", "update"]);
         for order in [[&read, &deny, &update], [&deny, &update, &read], [&update, &read, &deny]] {
             let acl = acl(&order.map(String::as_str));
-            assert_eq!(acl.capabilities(path), ["deny"]);
+            assert_eq!(acl.capabilities(path, NOW), ["deny"]);
             assert_eq!(refusal(&acl, &ask(path, Read)), Some(Reason::Denied));
         }
     }
@@ -150,13 +150,13 @@ fn capabilities_are_told_in_alphabetical_order() {
     let all = "update sudo scan read patch list delete create";
     let acl = acl(&[&grants(&[("a", all), ("b", ""), ("c", "read deny"), ("d/", "list")])]);
     assert_eq!(
-        acl.capabilities("a"),
+        acl.capabilities("a", NOW),
         ["create", "delete", "list", "patch", "read", "scan", "sudo", "update"]
     );
     for path in ["b", "c", "none"] {
-        assert_eq!(acl.capabilities(path), ["deny"], "{path}");
+        assert_eq!(acl.capabilities(path, NOW), ["deny"], "{path}");
     }
-    assert_eq!(acl.capabilities("/d/"), ["list"]);
+    assert_eq!(acl.capabilities("/d/", NOW), ["list"]);
     assert_eq!(Capabilities::from_word("root"), None);
 }
 
@@ -168,7 +168,7 @@ fn legacy_words_mean_capabilities() {
         ("write", vec!["create", "delete", "list", "read", "update"]),
         ("sudo", vec!["create", "delete", "list", "read", "sudo", "update"]),
     ] {
-        assert_eq!(acl(&[&format!("path \"a\" {{ policy = {word:?} }}")]).capabilities("a"), words);
+        assert_eq!(acl(&[&format!("path \"a\" {{ policy = {word:?} }}")]).capabilities("a", NOW), words);
     }
 }
 
@@ -188,12 +188,16 @@ fn a_mount_is_visible_where_something_could_be_granted() {
         ("secre", "read", false),
         ("sys/*", "sudo read", false),
     ] {
-        assert_eq!(acl(&[&grants(&[(pattern, words)])]).visible("secret/"), visible, "{pattern} {words}");
+        assert_eq!(
+            acl(&[&grants(&[(pattern, words)])]).visible("secret/", NOW),
+            visible,
+            "{pattern} {words}"
+        );
     }
     let deep = acl(&[&grants(&[("team/a/kv/x", "read")])]);
-    assert!(deep.visible("team/a/kv/") && deep.visible("team/") && !deep.visible("team/b/"));
+    assert!(deep.visible("team/a/kv/", NOW) && deep.visible("team/", NOW) && !deep.visible("team/b/", NOW));
     let denied_below_a_grant = grants(&[("*", "read"), ("secret/*", "deny")]);
-    assert!(!acl(&[&denied_below_a_grant]).visible("secret/"));
+    assert!(!acl(&[&denied_below_a_grant]).visible("secret/", NOW));
 }
 
 #[test]

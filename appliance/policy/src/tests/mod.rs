@@ -62,8 +62,8 @@ fn root_may_do_everything_and_only_root_is_root() {
     let root = Acl::root();
     assert!(may(&root, "sys/seal", Operation::Update));
     assert_eq!(refusal(&root, &Ask { needs_sudo: true, ..ask("sys/raw/x", Operation::Delete) }), None);
-    assert_eq!(root.capabilities("anything"), ["root"]);
-    assert!(root.visible("secret/") && root.is_root());
+    assert_eq!(root.capabilities("anything", NOW), ["root"]);
+    assert!(root.visible("secret/", NOW) && root.is_root());
     let named_root = Acl::compile(&[Arc::new(Policy::parse("root", "").unwrap())]);
     assert!(!named_root.is_root() && !may(&named_root, "sys/seal", Operation::Update));
 }
@@ -74,8 +74,8 @@ fn nothing_is_allowed_by_default_but_help() {
     assert_eq!(refusal(&acl, &ask("secret/a", Operation::Read)), Some(Reason::NoRule));
     assert!(may(&acl, "secret/a", Operation::Help));
     assert!(may(&self::acl(&[&grants(&[("secret/*", "deny")])]), "secret/a", Operation::Help));
-    assert_eq!(acl.capabilities("secret/a"), ["deny"]);
-    assert!(!acl.visible("secret/"));
+    assert_eq!(acl.capabilities("secret/a", NOW), ["deny"]);
+    assert!(!acl.visible("secret/", NOW));
 }
 
 #[test]
@@ -112,10 +112,10 @@ fn explanations_are_in_words() {
         ),
         ("other", Operation::Help, "help is always allowed"),
     ] {
-        assert_eq!(acl.explain(path, operation), words);
+        assert_eq!(acl.explain(path, operation, NOW), words);
     }
     assert_eq!(
-        Acl::root().explain("x", Operation::Read),
+        Acl::root().explain("x", Operation::Read, NOW),
         "read is allowed: the policy root allows everything"
     );
 }
@@ -135,12 +135,12 @@ fn the_built_in_policies_are_policies() {
         ("sys/policies/acl/default", vec!["deny"]),
         ("auth/token/create", vec!["deny"]),
     ] {
-        assert_eq!(default.capabilities(path), words, "{path}");
+        assert_eq!(default.capabilities(path, NOW), words, "{path}");
     }
-    assert!(default.visible("cubbyhole/") && !default.visible("secret/"));
+    assert!(default.visible("cubbyhole/", NOW) && !default.visible("secret/", NOW));
     let wrapping = acl(&[crate::builtin::RESPONSE_WRAPPING_TEXT]);
-    assert_eq!(wrapping.capabilities("cubbyhole/response"), ["create", "read"]);
-    assert_eq!(wrapping.capabilities("sys/wrapping/unwrap"), ["update"]);
+    assert_eq!(wrapping.capabilities("cubbyhole/response", NOW), ["create", "read"]);
+    assert_eq!(wrapping.capabilities("sys/wrapping/unwrap", NOW), ["update"]);
 }
 
 /// The recorded policy `policy-matching`, and what a token with it was answered.
