@@ -9,6 +9,7 @@ use crate::active::Active;
 use crate::fault::{barrier, damaged};
 use crate::leases::{IRREVOCABLE, LEASE};
 use crate::quotas::Rules;
+use crate::tokens::Below;
 
 /// Begins the names of the tokens' records.
 pub const ID: &str = "id";
@@ -36,7 +37,10 @@ pub fn look(active: &Active, rules: &Rules) -> Result<(Revision, Tally), Refusal
     below(&tokens, LEASE, |rest| {
         let role = match has_roles {
             false => String::new(),
-            true => role_of(&tokens, &Name::below(LEASE, &rest.join("/")).map_err(damaged)?)?,
+            true => {
+                let name = [LEASE.to_owned()].into_iter().chain(rest.iter().cloned()).collect();
+                role_of(&tokens, &Below::of(name)?.name)?
+            }
         };
         tally.leases(rules, &path(rest), &role, 1);
         Ok(())

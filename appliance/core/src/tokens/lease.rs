@@ -52,6 +52,16 @@ pub struct Below {
     pub key: String,
 }
 
+impl Below {
+    /// From the whole name as a walk shows it: without its rank, which its key says.
+    pub fn of(segments: Vec<String>) -> Result<Self, Refusal> {
+        let key = segments.last().and_then(|last| key_in(last)).map(str::to_owned);
+        let key = key.ok_or_else(|| damaged("a token's lease does not name a token"))?;
+        let name = Name::new(segments).map_err(damaged)?.ranked(key::rank(&key));
+        Ok(Self { name, key })
+    }
+}
+
 impl Tokens {
     /// The token whose lease `id` is, if it has not ended.
     pub fn find_by_lease(
@@ -105,12 +115,7 @@ impl Tokens {
             names.len() < most
         };
         reader.walk_on(&parent, after.unwrap_or(&parent), visit).map_err(barrier)?;
-        for segments in names {
-            let key = segments.last().and_then(|last| key_in(last)).map(str::to_owned);
-            let key = key.ok_or_else(|| damaged("a token's lease does not name a token"))?;
-            let name = Name::new(segments).map_err(damaged)?.ranked(key::rank(&key));
-            below.push(Below { name, key });
-        }
+        below.extend(names.into_iter().map(Below::of).collect::<Result<Vec<_>, _>>()?);
         Ok(below)
     }
 
