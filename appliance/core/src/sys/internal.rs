@@ -1,12 +1,13 @@
 //! `sys/internal`: what the command line, consoles and generators ask.
 
 use serde_json::{Value, json};
-use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route, openapi};
-use strongroom_types::{JsonMap, Operation, Refusal, Reply};
+use strongroom_engine::{Endpoint, Field, FieldSpec, Route, openapi};
+use strongroom_types::{JsonMap, Refusal, Reply};
 
 use super::PATH;
+use super::endpoint::look;
 use crate::mounts::Mount;
-use crate::perform::{Run, Scene, SystemHandler, Work};
+use crate::perform::{Run, Scene, Work};
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[
@@ -15,7 +16,7 @@ pub const ROUTES: &[Route<Run>] = &[
         help: "The mounts that the caller may see; without a token those listed for everybody.",
         unauthenticated: true,
         instead: "shows what the caller may see, and what is listed for everybody",
-        endpoints: &[read("List the visible mounts.", mounts)],
+        endpoints: &[look("List the visible mounts.", mounts)],
         ..Route::BASE
     },
     Route {
@@ -24,19 +25,19 @@ pub const ROUTES: &[Route<Run>] = &[
         help: "The mount that a path belongs to: the command line asks it before it builds KV paths.",
         unauthenticated: true,
         instead: "shows only what the caller may see",
-        endpoints: &[read("Read the mount of a path.", mount)],
+        endpoints: &[look("Read the mount of a path.", mount)],
         ..Route::BASE
     },
     Route {
         path: "internal/ui/resultant-acl",
         help: "All that the caller's policies say, by path: a console shows what can be done.",
-        endpoints: &[read("Read what the caller may do.", resultant_acl)],
+        endpoints: &[look("Read what the caller may do.", resultant_acl)],
         ..Route::BASE
     },
     Route {
         path: "internal/ui/namespaces",
         help: "The namespaces that the caller may see; there are none.",
-        endpoints: &[read("List the namespaces.", namespaces)],
+        endpoints: &[look("List the namespaces.", namespaces)],
         ..Route::BASE
     },
     Route {
@@ -44,7 +45,7 @@ pub const ROUTES: &[Route<Run>] = &[
         help: "This API as an OpenAPI document.",
         unauthenticated: true,
         instead: "shows core's own routes, and mounts only to those who may see them",
-        endpoints: &[Endpoint { fields: SPECS, ..read("Read the OpenAPI document.", specs) }],
+        endpoints: &[Endpoint { fields: SPECS, ..look("Read the OpenAPI document.", specs) }],
         ..Route::BASE
     },
 ];
@@ -54,10 +55,6 @@ const GENERIC: Field<bool> = Field::new(
     "Whether the paths of mounts are shown as parameters: {kv_mount_path}.",
 );
 const SPECS: &[FieldSpec] = &[GENERIC.spec()];
-
-const fn read(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
-    Endpoint { operation: Operation::Read, summary, fields: &[], body: Body::None, run: Run::Free(run) }
-}
 
 fn mounts(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let table = scene.active.mounts.load();

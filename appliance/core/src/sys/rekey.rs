@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Route};
 use strongroom_types::{JsonMap, Operation, Refusal, Reply, Secret};
 
+use super::endpoint::look;
 use crate::ceremony::rekey::{self, HandedOut, InForce, RekeyWish};
 use crate::ceremony::{End, Whose, table};
 use crate::lifecycle::slots::{self, Change};
-use crate::perform::{After, Run, Scene, SystemHandler, Work};
+use crate::perform::{After, Run, Scene, Work};
 use crate::stage::Target;
 
 const SHARES: Field<i64> = Field::new("secret_shares", "How many custodians get a new share.");
@@ -112,10 +113,6 @@ const ROOT_KEY: &[Endpoint<Run>] = &[Endpoint {
     body: Body::None,
     run: Run::Alone(root_key),
 }];
-
-const fn look(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
-    Endpoint { operation: Operation::Read, summary, fields: &[], body: Body::None, run: Run::Free(run) }
-}
 
 /// Which of the paths it came by.
 struct Family {
