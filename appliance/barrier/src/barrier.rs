@@ -11,7 +11,7 @@ use strongroom_store::{Batch, Expect, Snapshot, Space};
 use strongroom_types::id::{ClusterId, MountId, NamespaceId};
 use strongroom_types::{Entropy, Secret, Timestamp};
 
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Occasion};
 use crate::keys::MountKeys;
 use crate::purpose::Purpose;
 use crate::{BarrierError, plain};
@@ -32,6 +32,7 @@ pub struct Barrier {
     pub(crate) mounts: Mutex<Mounts>,
     /// Whether a [`Rotation`] is under way.
     changing: AtomicBool,
+    /// With the newest term, as far as we have seen.
     pub(crate) encryptions: AtomicU64,
 }
 
@@ -48,6 +49,8 @@ struct Status {
     term: u32,
     installed: Timestamp,
     terms: usize,
+    /// Whether every encryption with the newest term was counted: it was made since the barrier was opened.
+    counted: bool,
 }
 
 /// Which data keys there are.
@@ -59,7 +62,7 @@ pub struct KeyStatus {
     pub installed: Timestamp,
     /// How many terms there are; records of all of them can be read.
     pub terms: usize,
-    /// How many records have been encrypted since the barrier was opened.
+    /// How many records have been encrypted with it, as far as that was since the barrier was opened.
     pub encryptions: u64,
 }
 
@@ -87,7 +90,7 @@ impl Barrier {
     ) -> Result<Arc<Self>, BarrierError> {
         let keyring = Keyring::create(cluster, root_key, &arena, &*entropy, now)?;
         batch.put(Space::Cluster, plain::KEYRING.to_vec(), keyring.record.to_vec(), Expect::Absent);
-        Ok(Self::with(cluster, keyring, arena, entropy))
+        Ok(Self::with(cluster, keyring, true, arena, entropy))
     }
 
     /// The stored keyring, opened with `root_key`.
@@ -100,15 +103,21 @@ impl Barrier {
     ) -> Result<Arc<Self>, BarrierError> {
         let stored = snapshot.get(Space::Cluster, plain::KEYRING)?.ok_or(BarrierError::NoKeyring)?;
         let keyring = Keyring::open(cluster, root_key, &stored.value, &arena)?;
-        Ok(Self::with(cluster, keyring, arena, entropy))
+        Ok(Self::with(cluster, keyring, false, arena, entropy))
     }
 
-    fn with(cluster: ClusterId, keyring: Keyring, arena: Arc<Arena>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
+    fn with(
+        cluster: ClusterId,
+        keyring: Keyring,
+        is_new: bool,
+        arena: Arc<Arena>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             cluster,
             arena,
             entropy,
-            status: ArcSwap::from_pointee(Status::of(&keyring)),
+            status: ArcSwap::from_pointee(Status::of(&keyring, is_new)),
             keyring: ArcSwapOption::from_pointee(keyring),
             mounts: Mutex::default(),
             changing: AtomicBool::new(false),
@@ -141,14 +150,25 @@ impl Barrier {
         }
     }
 
-    /// Adds a term, with which records are written from [`Rotation::install`] on.
+    /// Adds a term, with which records are written from [`Rotation::install`] on. `None`, and nothing in `batch`, if the
+    /// newest one has encrypted nothing: it is as good as another one, and a keyring holds only so many.
     pub fn rotate(
         self: &Arc<Self>,
         snapshot: &dyn Snapshot,
         now: Timestamp,
         batch: &mut Batch,
-    ) -> Result<Rotation, BarrierError> {
-        self.change(snapshot, batch, |keyring| keyring.with_new_term(&self.arena, &*self.entropy, now))
+    ) -> Result<Option<Rotation>, BarrierError> {
+        if self.is_unused() && !self.is_sealed() {
+            return Ok(None);
+        }
+        let next =
+            |keyring: Keyring| keyring.with_new_term(Occasion::Rotation, &self.arena, &*self.entropy, now);
+        self.change(snapshot, batch, next).map(Some)
+    }
+
+    /// Whether the newest term has encrypted nothing, for certain.
+    fn is_unused(&self) -> bool {
+        self.status.load().counted && self.encryptions.load(Ordering::SeqCst) == 0
     }
 
     /// Wraps the keyring with `new_root`, says that the slot table in the same batch has this `generation`, and adds
@@ -163,7 +183,8 @@ impl Barrier {
     ) -> Result<Rotation, BarrierError> {
         self.change(snapshot, batch, |keyring| {
             let keyring = keyring.under(self.cluster, new_root, &self.arena)?;
-            keyring.with_generation(generation)?.with_new_term(&self.arena, &*self.entropy, now)
+            let keyring = keyring.with_generation(generation)?;
+            keyring.with_new_term(Occasion::NewRoot, &self.arena, &*self.entropy, now)
         })
     }
 
@@ -213,7 +234,9 @@ impl Rotation {
         let Self { turn: Turn(barrier), next } = &self;
         let _mounts = barrier.lock_mounts();
         if barrier.keyring.load().is_some() {
-            barrier.status.store(Arc::new(Status::of(next)));
+            // Before the term is in use: one that has encrypted something never counts as unused.
+            barrier.encryptions.store(0, Ordering::SeqCst);
+            barrier.status.store(Arc::new(Status::of(next, true)));
             barrier.keyring.store(Some(Arc::new(next.clone())));
         }
     }
@@ -235,10 +258,10 @@ impl Drop for Turn {
 }
 
 impl Status {
-    fn of(keyring: &Keyring) -> Self {
+    fn of(keyring: &Keyring, counted: bool) -> Self {
         let (term, installed) =
             keyring.terms.last().map_or((0, Timestamp::from_nanos(0)), |term| (term.number, term.installed));
-        Self { generation: keyring.generation, term, installed, terms: keyring.terms.len() }
+        Self { generation: keyring.generation, term, installed, terms: keyring.terms.len(), counted }
     }
 }
 

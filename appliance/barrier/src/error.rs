@@ -25,7 +25,7 @@ pub enum BarrierError {
     Superseded,
     /// The slot table of a change is no newer than the one in force.
     StaleTable,
-    /// The keyring holds as many terms as it can.
+    /// The keyring holds as many terms as it can, or as rotations alone may add.
     TooManyTerms,
     /// No room for another key.
     Memory(ArenaError),
@@ -55,7 +55,10 @@ impl fmt::Display for BarrierError {
                 "the stored keyring is not the one in use: try again; if it stays so, seal and unseal",
             ),
             Self::StaleTable => f.write_str("the keyslots have been changed meanwhile: read them again"),
-            Self::TooManyTerms => f.write_str("the keyring is full of terms: rewrap the records to retire old ones"),
+            Self::TooManyTerms => f.write_str(
+                "the keyring is full of terms, and none is ever retired: the newest one stays in use; what is left is \
+                 for new root keys",
+            ),
             Self::Memory(cause) => cause.fmt(f),
             Self::Entropy(cause) => cause.fmt(f),
             Self::Crypto(what) => write!(f, "{what} fails, which it cannot: replace the machine"),

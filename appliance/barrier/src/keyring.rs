@@ -28,6 +28,16 @@ use crate::{BarrierError, plain};
 
 /// Most terms of a keyring: a rotation a day for ten years.
 pub(crate) const MAX_TERMS: usize = 3660;
+/// Of these, what is kept for new root keys: whoever may rotate must not be able to end rekeying.
+const RESERVED_TERMS: usize = 360;
+
+/// What a new term is for.
+pub(crate) enum Occasion {
+    /// A rotation of the data keys alone.
+    Rotation,
+    /// Another root key, which may use the reserve.
+    NewRoot,
+}
 
 const VERSION: u8 = 1;
 const HEADER_LEN: usize = 1 + 8 + 2 * KEY_LEN;
@@ -150,13 +160,18 @@ impl Keyring {
     /// The same with one more term, which is then in use.
     pub(crate) fn with_new_term(
         mut self,
+        occasion: Occasion,
         arena: &Arc<Arena>,
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<Self, BarrierError> {
         let last = self.terms.last().map_or(NO_TERM, |term| term.number);
         let number = last.checked_add(1).ok_or(BarrierError::TooManyTerms)?;
-        if self.terms.len() >= MAX_TERMS {
+        let most = match occasion {
+            Occasion::Rotation => MAX_TERMS - RESERVED_TERMS,
+            Occasion::NewRoot => MAX_TERMS,
+        };
+        if self.terms.len() >= most {
             return Err(BarrierError::TooManyTerms);
         }
         self.terms.push(Term { number, installed: now, key: random_key(arena, entropy)? });
@@ -249,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_keyring_takes_no_more_terms() {
+    fn rotations_leave_terms_for_new_root_keys_and_a_full_keyring_takes_none() {
         struct Ones;
         impl Entropy for Ones {
             fn fill(&self, out: &mut [u8]) -> Result<(), strongroom_types::NoEntropy> {
@@ -260,9 +275,18 @@ mod tests {
         let arena = Arena::new(1 << 20, Protection::BestEffort).unwrap();
         let root_key = Secret::copy_of(&[1; KEY_LEN]);
         let now = Timestamp::from_secs(0);
-        let mut keyring = Keyring::create(ClusterId([1; 16]), &root_key, &arena, &Ones, now).unwrap();
+        let keyring = Keyring::create(ClusterId([1; 16]), &root_key, &arena, &Ones, now).unwrap();
         let first = keyring.terms[0].clone();
-        keyring.terms = (1..=MAX_TERMS as u32).map(|number| Term { number, ..first.clone() }).collect();
-        assert!(matches!(keyring.with_new_term(&arena, &Ones, now), Err(BarrierError::TooManyTerms)));
+        let next = |terms: usize, occasion: Occasion| {
+            let mut keyring = keyring.clone();
+            keyring.terms = (1..=terms as u32).map(|number| Term { number, ..first.clone() }).collect();
+            keyring.with_new_term(occasion, &arena, &Ones, now).map(|keyring| keyring.terms.len())
+        };
+        let for_all = MAX_TERMS - RESERVED_TERMS;
+        assert_eq!(next(for_all - 1, Occasion::Rotation).unwrap(), for_all);
+        assert!(matches!(next(for_all, Occasion::Rotation), Err(BarrierError::TooManyTerms)));
+        assert_eq!(next(for_all, Occasion::NewRoot).unwrap(), for_all + 1);
+        assert_eq!(next(MAX_TERMS - 1, Occasion::NewRoot).unwrap(), MAX_TERMS);
+        assert!(matches!(next(MAX_TERMS, Occasion::NewRoot), Err(BarrierError::TooManyTerms)));
     }
 }

@@ -107,7 +107,7 @@ fn after_a_rotation_old_records_and_names_are_found_and_new_ones_use_the_new_ter
     rotation.install();
     let status = bench.barrier.key_status();
     assert_eq!((status.term, status.terms, status.installed), (2, 2, NOW.plus_secs(60)));
-    assert_eq!(status.encryptions, 1);
+    assert_eq!(status.encryptions, 0);
 
     let new_key = bench.put("team/new", "2");
     for bench in [&bench, &bench.reopened(&root_key()).unwrap()] {
@@ -143,6 +143,7 @@ fn a_rotation_that_is_not_committed_changes_nothing() {
 #[test]
 fn a_change_that_was_committed_unnoticed_is_not_written_over() {
     let bench = Bench::new();
+    bench.put("a", "0");
     let new_root = Secret::copy_of(&[0x22; 32]);
     let mut batch = Batch::default();
     let lost = bench.barrier.rewrap(&new_root, 2, &bench.disk(), NOW, &mut batch).unwrap();
@@ -160,11 +161,12 @@ fn a_change_that_was_committed_unnoticed_is_not_written_over() {
     // From a snapshot of before: the commit itself must refuse it.
     let old = bench.disk();
     let mut batch = Batch::default();
-    let rotation = again.barrier.rotate(&old, NOW, &mut batch).unwrap();
+    let rotation = again.barrier.rotate(&old, NOW, &mut batch).unwrap().unwrap();
     let expected = old.get(Space::Cluster, plain::KEYRING).unwrap().unwrap().revision;
     assert_eq!(batch.changes[0].expect, Expect::Revision(expected));
     again.commit(batch);
     rotation.install();
+    again.put("a", "2");
     assert!(matches!(again.barrier.rotate(&old, NOW, &mut Batch::default()), Err(BarrierError::Superseded)));
 }
 
@@ -183,6 +185,52 @@ fn many_terms_are_all_read() {
     for term in (1..=20).rev() {
         assert_eq!(again.get(&format!("of/{term}")), Some(term.to_string()));
     }
+}
+
+#[test]
+fn a_rotation_of_an_unused_term_adds_none() {
+    let bench = Bench::new();
+    let rotate = |bench: &Bench| {
+        let mut batch = Batch::default();
+        let rotation = bench.barrier.rotate(&bench.disk(), NOW, &mut batch).unwrap();
+        assert_eq!(rotation.is_some(), !batch.is_empty());
+        bench.commit(batch);
+        rotation.into_iter().for_each(|rotation| rotation.install());
+        bench.barrier.key_status().term
+    };
+    assert_eq!(rotate(&bench), 1);
+    bench.put("a", "1");
+    assert_eq!((rotate(&bench), rotate(&bench)), (2, 2));
+    // What is only kept apart is under the term, too.
+    bench.view().seal_apart(&name("apart"), b"2").unwrap();
+    assert_eq!((rotate(&bench), rotate(&bench)), (3, 3));
+    // Whether a term of before was used is not known.
+    let again = bench.reopened(&root_key()).unwrap();
+    assert_eq!((rotate(&again), rotate(&again)), (4, 4));
+    assert_eq!(again.get("a").as_deref(), Some("1"));
+}
+
+#[test]
+fn rotations_without_end_leave_room_for_new_root_keys() {
+    let bench = Bench::with_room(512 * 1024);
+    let refused = loop {
+        bench.put("a", "1");
+        let mut batch = Batch::default();
+        match bench.rotate(NOW, &mut batch) {
+            Ok(rotation) => {
+                bench.commit(batch);
+                rotation.install();
+            }
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(refused, BarrierError::TooManyTerms));
+    let new_root = Secret::copy_of(&[0x22; 32]);
+    let mut batch = Batch::default();
+    bench.barrier.rewrap(&new_root, 2, &bench.disk(), NOW, &mut batch).unwrap().install();
+    bench.commit(batch);
+    assert!(bench.barrier.key_status().terms > 3000);
+    assert_eq!(bench.reopened(&new_root).unwrap().get("a").as_deref(), Some("1"));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn use_every_key() {
     assert_eq!(reader.due(Minute::of(NOW), None, 9).unwrap(), []);
     view.seal(&Write::put(name("x"), "y".to_owned()), &mut Batch::default()).unwrap();
     barrier.table_mac(b"table").unwrap();
-    barrier.rotate(&disk, NOW, &mut Batch::default()).unwrap().install();
+    barrier.rotate(&disk, NOW, &mut Batch::default()).unwrap().unwrap().install();
     barrier.seal();
 }
 

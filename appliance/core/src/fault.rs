@@ -18,6 +18,7 @@ pub fn barrier(cause: BarrierError) -> Refusal {
     match cause {
         BarrierError::Sealed => Refusal::sealed(),
         BarrierError::Store(cause) => store(cause),
+        BarrierError::TooManyTerms => Refusal::bad_request(cause.to_string()),
         BarrierError::Busy => Refusal::new(Kind::Unavailable, cause.to_string()),
         other => damaged(other),
     }

@@ -225,6 +225,7 @@ async fn rotate_alone(active: &Arc<Active>) -> Result<(), Refusal> {
     let _under_way = active.effects.enter(&active.barrier)?;
     let mut batch = Batch::default();
     let rotation = active.barrier.rotate(&*snapshot, now, &mut batch).map_err(barrier)?;
+    let Some(rotation) = rotation else { return Ok(()) };
     match active.store.commit(batch).await {
         Ok(_) => {}
         // Later: a full disk is what the sweep is needed for.

@@ -112,14 +112,22 @@ pub struct Bench {
     pub arena: Arc<Arena>,
     pub barrier: Arc<Barrier>,
     pub disk: Mutex<Disk>,
+    room: usize,
 }
 
 pub fn root_key() -> Secret {
     Secret::copy_of(&[0x11; 32])
 }
 
+/// Of the usual size.
+const ROOM: usize = 64 * 1024;
+
 pub fn arena() -> Arc<Arena> {
-    Arena::new(64 * 1024, Protection::BestEffort).unwrap()
+    arena_of(ROOM)
+}
+
+fn arena_of(room: usize) -> Arc<Arena> {
+    Arena::new(room, Protection::BestEffort).unwrap()
 }
 
 pub fn name(path: &str) -> Name {
@@ -128,7 +136,12 @@ pub fn name(path: &str) -> Name {
 
 impl Bench {
     pub fn new() -> Self {
-        let (arena, mut batch, mut disk) = (arena(), Batch::default(), Disk::default());
+        Self::with_room(ROOM)
+    }
+
+    /// With an arena of so many bytes.
+    pub fn with_room(room: usize) -> Self {
+        let (arena, mut batch, mut disk) = (arena_of(room), Batch::default(), Disk::default());
         let barrier = Barrier::create(
             CLUSTER,
             &root_key(),
@@ -139,14 +152,15 @@ impl Bench {
         )
         .unwrap();
         disk.apply(batch);
-        Self { arena, barrier, disk: Mutex::new(disk) }
+        Self { arena, barrier, disk: Mutex::new(disk), room }
     }
 
     /// The same store, opened again.
     pub fn reopened(&self, root_key: &Secret) -> Result<Self, BarrierError> {
-        let (arena, disk) = (arena(), self.disk.lock().unwrap().clone());
+        let room = self.room;
+        let (arena, disk) = (arena_of(room), self.disk.lock().unwrap().clone());
         let barrier = Barrier::open(CLUSTER, root_key, &disk, arena.clone(), Arc::new(Seeded::default()))?;
-        Ok(Self { arena, barrier, disk: Mutex::new(disk) })
+        Ok(Self { arena, barrier, disk: Mutex::new(disk), room })
     }
 
     pub fn view(&self) -> View {
@@ -166,8 +180,9 @@ impl Bench {
         self.disk.lock().unwrap().clone()
     }
 
+    /// A new term, after something was encrypted with the newest one.
     pub fn rotate(&self, now: Timestamp, batch: &mut Batch) -> Result<Rotation, BarrierError> {
-        self.barrier.rotate(&self.disk(), now, batch)
+        self.barrier.rotate(&self.disk(), now, batch).map(|rotation| rotation.unwrap())
     }
 
     pub fn commit(&self, batch: Batch) {

@@ -38,7 +38,8 @@ pub const ROUTES: &[Route<Run>] = &[
 const fn rotation(path: &'static str) -> Route<Run> {
     Route {
         path,
-        help: "Adds a term: what is written from then on is encrypted with it, what is there stays readable.",
+        help: "Adds a term, unless the newest one has encrypted nothing yet: what is written from then on is encrypted \
+               with it, what is there stays readable.",
         sudo: true,
         endpoints: &[Endpoint {
             operation: Operation::Update,
@@ -78,7 +79,7 @@ fn status(scene: &Scene<'_>) -> Result<Work, Refusal> {
 fn rotate(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let mut sealed = Batch::default();
     let rotation = scene.active.barrier.rotate(&*scene.snapshot, scene.now, &mut sealed).map_err(barrier)?;
-    Ok(Work { sealed, ..Work::reply(Reply::Empty) }.then([After::Rotated(rotation)]))
+    Ok(Work { sealed, ..Work::reply(Reply::Empty) }.then(rotation.map(After::Rotated)))
 }
 
 // === by itself ===

@@ -238,6 +238,12 @@ async fn what_is_stored_outlives_a_restart() {
         assert_eq!(rig.get(path, &token).await.unwrap()["data"]["x"], x);
     }
     assert_eq!(rig.put("sys/rotate", &token, json!({})).await.unwrap_err().0, Kind::Denied);
+    // Again and again adds nothing, and does not use up what another root key needs.
+    for _ in 0..4_000 {
+        rig.put("sys/rotate", &rig.root, json!({})).await.unwrap();
+    }
+    assert_eq!(rig.get("sys/key-status", &rig.root).await.unwrap()["data"]["term"], 3);
+    rig.put("sys/rotate/root", &rig.root, json!({})).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
