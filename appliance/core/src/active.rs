@@ -82,6 +82,8 @@ pub struct Active {
     pub census: Arc<Census>,
     /// Turns of tokens with limited uses.
     pub use_locks: UseLocks,
+    /// Turns of requests that have got in each other's way, by what they ask for.
+    pub crowds: UseLocks,
     /// The audit log.
     pub audit: Arc<Broker>,
     /// Audit lines that are not synced yet.
@@ -156,6 +158,7 @@ impl Active {
             leases: Leases::new(view(LEASES)),
             census: Arc::default(),
             use_locks: UseLocks::default(),
+            crowds: UseLocks::default(),
             audit,
             outbox,
             settings: parts.settings.clone(),

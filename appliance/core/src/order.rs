@@ -13,6 +13,7 @@
 //! | [`Rank::Round`] | `Leases::round` | the work on leases beside the requests, for one look | nothing: it reads after it |
 //! | [`Rank::Family`] | `Tokens::family`, read | who makes a child or a lease, until its commit | the same as of `Changes`; of a lease token and mount (`leases::issue`) |
 //! | | `Tokens::family`, write | who ends tokens: requests, the sweep, jobs of leases; until their commit | the same; sweep and jobs read after it |
+//! | [`Rank::Crowd`] | `Active::crowds`, by the path | a request that another one of the same path has made run again, until its commit | everything: it runs again anyway |
 //!
 //! The keys of the two kinds of [`UseLocks`](crate::tokens::UseLocks) meet in one place: a request with a limited token may
 //! name a wrapping token. Who comes with a wrapping token cannot name another (`wrapping::turn`), so there is no ring.
@@ -49,6 +50,8 @@ pub enum Rank {
     Round,
     /// Which tokens there are, and what they hold.
     Family,
+    /// What several want to change at once.
+    Crowd,
 }
 
 /// A lock that is held, in its place in the order.

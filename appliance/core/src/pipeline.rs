@@ -23,10 +23,11 @@ use crate::perform::{Outcome, Run, perform};
 use crate::stage::{
     Admitted, Authorized, Bill, Target, admit, authenticate, authorize, charge, charge_login, read, route,
 };
-use crate::turn::{Turn, ask_first, turn};
+use crate::turn::{Turn, ask_first, line_up, turn};
 use crate::{Core, Finish, always, fault, wrapping};
 
-/// How often a handler runs again because another request changed what it had read.
+/// How often a handler runs again because another request changed what it had read. From the second time on those of the same
+/// path run one after the other: only who comes anew can get in the way.
 const MAX_CONFLICTS: usize = 64;
 
 /// Answers one request.
@@ -140,6 +141,7 @@ async fn effect(
     audited: &strongroom_audit::Audited,
 ) -> Result<Reply, Refusal> {
     let turn = turn(active, &checked).await;
+    let mut in_line = None;
     for attempt in 0..MAX_CONFLICTS {
         let mut outcome = match first.take() {
             Some(outcome) => outcome,
@@ -148,10 +150,11 @@ async fn effect(
         let settle = outcome.settle.take();
         match (commit(active, outcome, bill, audited).await?, settle) {
             (Committed::Done(Ok(answer)), Some(wait)) => {
-                drop(turn);
+                drop((turn, in_line));
                 return settled(active, wait).await.map(|()| answer);
             }
             (Committed::Done(answer), _) => return answer,
+            (Committed::Conflict, _) if in_line.is_none() => in_line = line_up(active, &checked).await,
             (Committed::Conflict, _) => {}
         }
     }

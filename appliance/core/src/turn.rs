@@ -83,3 +83,13 @@ pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, 
         Run::Unwrapping(_) => Turn::Unwrapping(wrapping::turn(active, request).await),
     }
 }
+
+/// Waits for the others of this path that run again. Of a hundred who change one record together, one succeeds with each commit:
+/// if the others all ran again at once, some would never be that one.
+pub async fn line_up(
+    active: &Active,
+    checked: &Result<Request<Authorized>, Refusal>,
+) -> Option<Ranked<OwnedMutexGuard<()>>> {
+    let path = checked.as_ref().ok()?.stage.path();
+    Some(active.crowds.lock(Rank::Crowd, path).await)
+}
