@@ -71,7 +71,8 @@ pub fn changed<'a>(
                             Some(reader) => reader,
                             None => view.at(active.snapshot()?),
                         };
-                        role_of(tokens.insert(reader), &write.name)?
+                        // What somebody else has removed is not committed.
+                        role_of(tokens.insert(reader), &write.name)?.unwrap_or_default()
                     }
                 };
                 change.leases.push(LeaseChange { path: path(&write.name), role, by });

@@ -39,7 +39,8 @@ pub fn look(active: &Active, rules: &Rules) -> Result<(Revision, Tally), Refusal
             false => String::new(),
             true => {
                 let name = [LEASE.to_owned()].into_iter().chain(rest.iter().cloned()).collect();
-                role_of(&tokens, &Below::of(name)?.name)?
+                let role = role_of(&tokens, &Below::of(name)?.name)?;
+                role.ok_or_else(|| damaged("a token has a lease by its name, and none by its place"))?
             }
         };
         tally.leases(rules, &path(rest), &role, 1);
@@ -68,8 +69,8 @@ pub fn path_of(rest: &[String]) -> String {
     rest.split_last().map_or(String::new(), |(_, path)| path.join("/"))
 }
 
-/// Whom the login was for that has made a token, by its name in the index by path.
-pub fn role_of(tokens: &Reader, name: &Name) -> Result<String, Refusal> {
+/// Whom the login was for that has made a token, by its name in the index by path; `None` if nothing has that name.
+pub fn role_of(tokens: &Reader, name: &Name) -> Result<Option<String>, Refusal> {
     let entry = tokens.get(name).map_err(barrier)?;
-    Ok(entry.and_then(|entry| entry.value.expose_str().map(str::to_owned)).unwrap_or_default())
+    Ok(entry.map(|entry| entry.value.expose_str().unwrap_or_default().to_owned()))
 }

@@ -263,3 +263,62 @@ fn records_of_lease_count_quotas_are_as_they_were() {
     let read: crate::quotas::leases::LeaseQuotaRecord = serde_json::from_value(record.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), record);
 }
+
+/// Logins, leases and their ends, while quotas come and go and mounts move: whatever comes first, nothing is counted twice or
+/// not at all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_a_storm_of_changes_nothing_is_counted_twice_or_not_at_all() {
+    let rig = door().await;
+    machine(&rig).await;
+    let asked = |operation, path: &str, token: &str, body: Value| {
+        let (core, request) = (rig.core.clone(), crate::testing::request(operation, path, token, Some(body)));
+        tokio::spawn(async move { crate::testing::ask(&core, request).await })
+    };
+    use strongroom_types::Operation::{Delete, Read, Update};
+    for round in 0..6 {
+        let mut all = Vec::new();
+        for n in 0..20 {
+            let role = if n % 3 == 0 { "few" } else { "other" };
+            all.push(asked(Update, "auth/door/login/me", "", json!({"word": "open", "role": role})));
+            all.push(asked(Read, "db/creds/app", &rig.root, json!({})));
+            all.push(asked(Update, "auth/token/create", &rig.root, json!({"ttl": "10m"})));
+            let at = format!("sys/quotas/lease-count/q{}", n % 4);
+            let quota = match n % 4 {
+                0 => json!({"max_leases": 25 + round * 20}),
+                1 => json!({"path": "auth/door", "max_leases": 12}),
+                2 => json!({"path": "auth/door", "role": "few", "max_leases": 4}),
+                _ => json!({"path": "db", "max_leases": 9}),
+            };
+            match (n + round) % 5 {
+                0 => all.push(asked(Delete, &at, &rig.root, json!({}))),
+                1 | 2 => all.push(asked(Update, &at, &rig.root, quota)),
+                3 => all.push(asked(
+                    Update,
+                    &format!("sys/mounts/m{round}-{n}"),
+                    &rig.root,
+                    json!({"type": "toy"}),
+                )),
+                _ => all.push(asked(Update, "sys/leases/revoke-prefix/db/creds", &rig.root, json!({}))),
+            }
+        }
+        let mut tokens = Vec::new();
+        for one in all {
+            match one.await.unwrap() {
+                Ok(made) => tokens.extend(made["auth"]["client_token"].as_str().map(str::to_owned)),
+                Err((kind, text)) => assert_eq!(kind, Kind::TooMany, "{text}"),
+            }
+        }
+        agrees(&rig);
+        let half = tokens.iter().step_by(2);
+        let ends: Vec<_> = half
+            .map(|token| asked(Update, "auth/token/revoke", &rig.root, json!({ "token": token })))
+            .collect();
+        for end in ends {
+            end.await.unwrap().unwrap();
+        }
+        agrees(&rig);
+        rig.clock.advance(400);
+        sweep_all(&active(&rig)).await;
+        agrees(&rig);
+    }
+}
