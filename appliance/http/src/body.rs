@@ -10,9 +10,12 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use strongroom_types::request::{BodyError, BodySource};
 use strongroom_types::{BoxFuture, Secret};
+use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::budget::{Claim, FREE};
 
 /// A body that is still in the socket.
 pub(crate) struct SocketBody<B = Incoming> {
@@ -20,14 +23,22 @@ pub(crate) struct SocketBody<B = Incoming> {
     body: Option<B>,
     limit: usize,
     time: Duration,
+    claim: Claim,
     state: Rest<B>,
 }
 
 impl<B: Body> SocketBody<B> {
-    /// At most `limit` bytes whatever the reader allows, and `time` from the moment it asks.
-    pub(crate) fn new(body: B, limit: usize, time: Duration) -> Self {
+    /// At most `limit` bytes whatever the reader allows, and `time` from the moment it asks. What is large takes from
+    /// `budget`.
+    pub(crate) fn new(body: B, limit: usize, time: Duration, budget: &Arc<Semaphore>) -> Self {
         let state = if body.is_end_stream() { Left::Nothing } else { Left::Unknown };
-        Self { body: Some(body), limit, time, state: Rest(Arc::new(Mutex::new(state))) }
+        let claim = Claim::on(budget);
+        Self { body: Some(body), limit, time, claim, state: Rest(Arc::new(Mutex::new(state))) }
+    }
+
+    /// What this body takes from the budget, to be held for as long as its bytes may be in memory.
+    pub(crate) fn claim(&self) -> Claim {
+        self.claim.clone()
     }
 
     /// What will be left of the body, for when its reader is gone.
@@ -52,17 +63,31 @@ impl<B: Body + Unpin> SocketBody<B> {
         if announced > limit as u64 {
             return Err(BodyError::TooLarge);
         }
-        let deadline = Instant::now() + self.time;
+        let size = body.size_hint();
+        let expected = size.exact().and_then(|exact| usize::try_from(exact).ok()).unwrap_or(limit);
+        let mut is_claimed = size.exact().is_some() || limit <= FREE;
+        if is_claimed {
+            self.claim.take(expected, self.time).await?;
+        }
+        let mut deadline = Instant::now() + self.time;
         // An announced length is only so many pages of address space until the bytes are here.
         let mut whole = Zeroizing::new(Vec::with_capacity(usize::try_from(announced).unwrap_or(0)));
         loop {
-            let frame = timeout_at(deadline, body.frame()).await.map_err(|_| BodyError::Broken)?;
-            let Some(frame) = frame else { break };
-            let Ok(mut data) = frame.map_err(|_| BodyError::Broken)?.into_data() else { continue };
+            let data = match timeout_at(deadline, body.frame()).await {
+                Ok(Some(Ok(frame))) => frame.into_data(),
+                Ok(None) => break,
+                Ok(Some(Err(_))) | Err(_) => return Err(BodyError::Broken),
+            };
+            let Ok(mut data) = data else { continue };
             while bytes::Buf::has_remaining(&data) {
                 let chunk = bytes::Buf::chunk(&data);
                 if chunk.len() > limit - whole.len() {
                     return Err(BodyError::TooLarge);
+                }
+                if !is_claimed && whole.len() + chunk.len() > FREE {
+                    // Nobody knows how much is to come. The wait is not the client's.
+                    self.claim.take(limit, self.time).await?;
+                    (is_claimed, deadline) = (true, Instant::now() + self.time);
                 }
                 append(&mut whole, chunk);
                 let length = chunk.len();
@@ -165,6 +190,10 @@ mod tests {
 
     const TIME: Duration = Duration::from_secs(5);
 
+    fn budget() -> Arc<Semaphore> {
+        crate::budget::of(0)
+    }
+
     /// Chunks of unknown total length.
     struct Chunks(Vec<Bytes>);
 
@@ -184,7 +213,7 @@ mod tests {
     where
         B::Data: Send,
     {
-        SocketBody::new(body, 1000, TIME).read(limit).await.map(|body| body.expose().to_vec())
+        SocketBody::new(body, 1000, TIME, &budget()).read(limit).await.map(|body| body.expose().to_vec())
     }
 
     #[tokio::test]
@@ -217,7 +246,7 @@ mod tests {
     /// What is left of a body of `pieces` pieces of 10 bytes when its reader stops at `limit` bytes.
     async fn over(pieces: usize, limit: usize, then: usize) -> bool {
         let body = Chunks(vec![Bytes::from_static(b"0123456789"); pieces]);
-        let mut body = SocketBody::new(body, 1000, TIME);
+        let mut body = SocketBody::new(body, 1000, TIME, &budget());
         let rest = body.rest();
         let _ = body.read(limit).await;
         drop(body);
@@ -229,14 +258,14 @@ mod tests {
         assert!(over(3, 30, 0).await);
         assert!(over(3, 5, 20).await);
         assert!(!over(9, 5, 20).await);
-        let unread = SocketBody::new(Chunks(vec![]), 1000, TIME);
+        let unread = SocketBody::new(Chunks(vec![]), 1000, TIME, &budget());
         let rest = unread.rest();
         assert!(!rest.finish(20, false).await, "its reader has it");
-        let unread = SocketBody::new(Chunks(vec![]), 1000, TIME);
+        let unread = SocketBody::new(Chunks(vec![]), 1000, TIME, &budget());
         let rest = unread.rest();
         drop(unread);
         assert!(!rest.finish(20, true).await, "nobody told the client to send");
-        let none = SocketBody::new(Full::new(Bytes::new()), 1000, TIME);
+        let none = SocketBody::new(Full::new(Bytes::new()), 1000, TIME, &budget());
         assert!(none.rest().finish(0, true).await);
     }
 }

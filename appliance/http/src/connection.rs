@@ -25,7 +25,7 @@ use strongroom_types::id::RequestId;
 use strongroom_types::request::Head;
 use strongroom_types::{Operation, Received, Refusal, Reply, Request};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -59,6 +59,8 @@ pub(crate) struct House {
     pub(crate) random: &'static dyn SecureRandom,
     /// Requests under way.
     pub(crate) requests: AtomicUsize,
+    /// Memory for bodies, of all listeners.
+    pub(crate) bodies: Arc<Semaphore>,
 }
 
 /// What a listener tells its connections.
@@ -224,7 +226,7 @@ impl Desk {
         let id = RequestId::from_random(id);
         let namespace = parts.headers.get(&NAMESPACE).cloned();
         let limits = &self.house.limits;
-        let body = SocketBody::new(body, limits.body_bytes, limits.body_time);
+        let body = SocketBody::new(body, limits.body_bytes, limits.body_time, &self.house.bodies);
         let rest = body.rest();
         let is_page = is_page(parts.uri.path());
         // Few requests come from a browser: the others need not look at its rules.
@@ -311,10 +313,10 @@ impl Desk {
         if self.house.metrics.open && is_metrics && head.token.is_none() {
             return service.open_metrics(&head);
         }
+        // What goes on without its client, or after its answer has begun, still counts as this connection, as a request
+        // under way, and as much memory as its body took.
+        let held = (self.seat.clone(), place, under_way, body.claim());
         let request = Request { head, stage: Received { body: Box::new(body) } };
-        // What goes on without its client, or after its answer has begun, still counts as this connection, and as a request
-        // under way.
-        let held = (self.seat.clone(), place, under_way);
         let mut work = Finish::new(async move {
             let mut answer = service.handle(request).await;
             report(id, &answer);

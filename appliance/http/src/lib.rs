@@ -7,6 +7,7 @@
 //! | [`limits`] | every limit, with its name |
 //! | [`listener`] | accepting, deadlines, draining |
 //! | [`head`] | method, path and headers to a [`Request<Received>`]: a pure function |
+//! | `budget` | how much memory all bodies may take together |
 //! | `cors` | which pages of other origins may ask |
 //! | [`custom`] | headers that the configuration adds to answers |
 //! | [`render`] | [`Reply`] and [`Refusal`] to status and bytes: one table |
@@ -17,6 +18,7 @@
 
 pub mod bind;
 mod body;
+mod budget;
 mod connection;
 mod cors;
 pub mod custom;

@@ -21,6 +21,9 @@ pub struct Limits {
     pub token_bytes: usize,
     /// Bytes of a body, whatever the route allows: 413.
     pub body_bytes: usize,
+    /// Bytes of all bodies above 64 KiB that are in memory at once, over all listeners, of which the largest such limit
+    /// counts; never less than one body may have. One more waits for as long as a body may take, then 429.
+    pub all_bodies_bytes: usize,
     /// How long a TLS handshake may take.
     pub handshake_time: Duration,
     /// How long the first line and the headers may take; also from the handshake to the first request.
@@ -55,6 +58,7 @@ impl Default for Limits {
             headers: 100,
             token_bytes: 8192,
             body_bytes: 32 * 1024 * 1024,
+            all_bodies_bytes: 256 * 1024 * 1024,
             handshake_time: Duration::from_secs(10),
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),

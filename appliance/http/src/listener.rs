@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Service;
 use crate::bind::{Bound, Socket};
+use crate::budget;
 use crate::connection::{self, House, Phase};
 use crate::limits::Seating;
 use crate::seats::{Addresses, Permits};
@@ -36,7 +37,10 @@ pub async fn serve(
     seating: Seating,
     stop: watch::Receiver<bool>,
 ) {
+    let of_bodies =
+        listeners.iter().map(|bound| bound.limits().all_bodies_bytes.max(bound.limits().body_bytes));
     let hall = Hall {
+        bodies: budget::of(of_bodies.max().unwrap_or(0)),
         all: Arc::new(Semaphore::new(seating.connections)),
         addresses: Arc::default(),
         of_one_address: seating.of_one_address(),
@@ -54,6 +58,8 @@ struct Hall {
     all: Arc<Semaphore>,
     addresses: Arc<Addresses>,
     of_one_address: usize,
+    /// Memory for bodies.
+    bodies: Arc<Semaphore>,
 }
 
 enum Accepting {
@@ -106,6 +112,7 @@ async fn one(bound: Bound, service: Arc<dyn Service>, hall: Hall, mut stop: watc
         tls: tls.map(TlsAcceptor::from),
         random: tls::provider().secure_random,
         requests: AtomicUsize::new(0),
+        bodies: hall.bodies.clone(),
     });
     let (tell, phase) = watch::channel(Phase::Open);
     tokio::select! {

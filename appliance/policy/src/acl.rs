@@ -174,6 +174,19 @@ impl Acl {
         self.root || self.held(path, now).contains(Capabilities::SUDO)
     }
 
+    /// Whether `operation`, of those that write, could be granted on a path at a time. Whether a write creates or updates
+    /// is not known before its body is: one of the two is enough.
+    pub fn may_write(&self, path: &str, operation: Operation, now: Timestamp) -> bool {
+        let either = [Operation::Create, Operation::Update];
+        let wanted = if either.contains(&operation) { &either[..] } else { &[operation][..] };
+        self.root
+            || self.find(path, operation, now).is_some_and(|(_, merged)| {
+                let granted = merged.capabilities;
+                !granted.is_deny()
+                    && wanted.iter().any(|one| granted.contains(Capabilities::needed_for(*one)))
+            })
+    }
+
     /// Whether anything but `deny` could be granted at or below a mount's path (`secret/`) at a time.
     pub fn visible(&self, mount: &str, now: Timestamp) -> bool {
         let grants = |rule: &Rule| rule.at(now).is_some_and(|merged| !merged.capabilities.is_deny());

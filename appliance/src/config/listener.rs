@@ -117,6 +117,7 @@ fn limits(stanza: &mut Stanza<'_>, json: &mut JsonLimits) -> Limits {
     set(&mut limits.headers, stanza.count("max_request_headers", 1000));
     set(&mut limits.token_bytes, stanza.size("max_request_token_size", 64, 1 << 20));
     set(&mut limits.body_bytes, stanza.size("max_request_size", 1 << 10, 1 << 30));
+    set(&mut limits.all_bodies_bytes, stanza.size("max_requests_memory", 1 << 20, 1 << 36));
     set(&mut limits.handshake_time, stanza.time("tls_handshake_timeout"));
     set(&mut limits.head_time, stanza.time("http_read_header_timeout"));
     set(&mut limits.body_time, stanza.time("http_read_timeout"));

@@ -111,6 +111,8 @@ pub enum BodyError {
     TooLarge,
     /// The connection broke or was too slow.
     Broken,
+    /// Too many large bodies are being read; none of this one was.
+    Crowded,
 }
 
 /// A body that is already there.

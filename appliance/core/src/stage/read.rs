@@ -17,7 +17,7 @@ use crate::active::Active;
 use crate::form;
 use crate::json::{self, JsonError};
 
-/// Largest body of whoever is nobody yet.
+/// Largest body of whoever is nobody yet, or may not write there.
 const STRANGERS_BODY: usize = 64 * 1024;
 
 /// A request whose body has been read and whose fields are converted.
@@ -43,13 +43,23 @@ pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<
     let stage = &request.stage;
     let acl = stage.asker.as_ref().filter(|_| !stage.routed.target.unauthenticated()).map(|a| a.acl.clone());
     let path = stage.routed.acl_path.clone();
-    read_for_anybody(active, request).await.map_err(|refusal| match acl {
+    let may_write =
+        acl.as_ref().is_some_and(|acl| acl.may_write(&path, request.head.operation, active.now()));
+    let most = active.settings.max_request_size;
+    let most = if may_write { most } else { most.min(STRANGERS_BODY) };
+    read_for_anybody(active, request, most).await.map_err(|refusal| match acl {
+        // Of more than a stranger's body nothing was read: it is not what is wrong.
+        Some(_) if refusal.kind == Kind::TooLarge && !may_write => denied_by_policy(),
         Some(acl) if acl.capabilities(&path, active.now()) == ["deny"] => denied_by_policy(),
         _ => refusal,
     })
 }
 
-async fn read_for_anybody(active: &Active, request: Request<Charged>) -> Result<Request<Read>, Refusal> {
+async fn read_for_anybody(
+    active: &Active,
+    request: Request<Charged>,
+    most: usize,
+) -> Result<Request<Read>, Refusal> {
     let Request { head, stage: Charged { mut routed, mut asker, mut snapshot, .. } } = request;
     let (body, fields) = expected(&routed.target);
     if body == Body::MergePatch && head.content_type.as_deref() != Some("application/merge-patch+json") {
@@ -58,8 +68,6 @@ async fn read_for_anybody(active: &Active, request: Request<Charged>) -> Result<
     }
     let has_body = body != Body::None && head.operation.is_write();
     let (raw, given) = if has_body {
-        let most = active.settings.max_request_size;
-        let most = if asker.is_some() { most } else { most.min(STRANGERS_BODY) };
         let raw = routed.body.read(most).await.map_err(unread)?;
         // It may have taken the client a while: a token that was revoked meanwhile is none any more.
         snapshot = active.snapshot()?;
@@ -94,6 +102,9 @@ fn expected(target: &Target) -> (Body, &'static [FieldSpec]) {
 pub fn unread(error: BodyError) -> Refusal {
     match error {
         BodyError::TooLarge => Refusal::new(Kind::TooLarge, "http: request body too large"),
+        BodyError::Crowded => {
+            Refusal::new(Kind::TooMany, "too many large request bodies are being read: try again soon")
+        }
         BodyError::Broken => Refusal::bad_request("the request body did not arrive whole"),
     }
 }

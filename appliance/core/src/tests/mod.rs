@@ -2,6 +2,7 @@
 
 mod about;
 mod audit;
+mod bodies;
 mod clock;
 mod full_disk;
 mod generate_root;

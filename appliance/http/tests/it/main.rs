@@ -3,6 +3,7 @@
 // The lints spare tests, not the functions that they share.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bodies;
 mod browsers;
 mod drain;
 mod hostile;

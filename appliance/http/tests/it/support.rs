@@ -28,6 +28,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Seen {
     pub begun: AtomicUsize,
     pub ended: AtomicUsize,
+    /// Bodies that are held.
+    pub held: AtomicUsize,
     pub go: Notify,
     pub rules: Mutex<Arc<ResponseRules>>,
     /// Streams that go on.
@@ -44,7 +46,7 @@ impl Seen {
     }
 }
 
-/// `echo` tells what came, `status/N` has that status and a body, `wait` waits until it is let go, `unread` ignores its body,
+/// `echo` tells what came, `hold` does the same once it is let go, `status/N` has that status and a body, `wait` waits until it is let go, `unread` ignores its body,
 /// `stream` and `flood` go on (see `streams.rs`), anything else is 404.
 struct Fake(Arc<Seen>);
 
@@ -67,7 +69,7 @@ impl Fake {
     async fn answer(&self, request: Request<Received>) -> Result<Reply, Refusal> {
         let Request { head, stage: Received { mut body } } = request;
         match head.path.as_str() {
-            "echo" => {
+            "echo" | "hold" => {
                 let raw = match head.operation.is_write() {
                     true => body.read(1024 * 1024).await,
                     false => Ok(Vec::new().into()),
@@ -76,8 +78,15 @@ impl Fake {
                     BodyError::TooLarge => {
                         Refusal::new(strongroom_types::error::Kind::TooLarge, "http: request body too large")
                     }
+                    BodyError::Crowded => {
+                        Refusal::new(strongroom_types::error::Kind::TooMany, "too many large bodies")
+                    }
                     BodyError::Broken => Refusal::bad_request("the request body did not arrive whole"),
                 })?;
+                if head.path.as_str() == "hold" {
+                    self.0.held.fetch_add(1, Ordering::SeqCst);
+                    self.0.go.notified().await;
+                }
                 Ok(Reply::data(json!({
                     "bytes": raw.len(),
                     "operation": head.operation.name(),
