@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use strongroom_types::JsonMap;
-use strongroom_types::time::parse_duration;
+use strongroom_types::time::{parse_duration, whole_seconds};
 
 use crate::help::nearest;
 use crate::verb::{Failure, Verb};
@@ -61,7 +61,7 @@ impl Flags {
 
     /// A duration in seconds; it was checked when it was parsed.
     pub fn seconds(&self, name: &str) -> Option<i64> {
-        parse_duration(self.text(name)?).map(|nanoseconds| nanoseconds / 1_000_000_000)
+        parse_duration(self.text(name)?).map(whole_seconds)
     }
 
     /// `name=value`, as an object; the last of a name counts.

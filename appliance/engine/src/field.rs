@@ -8,6 +8,7 @@ mod convert;
 use std::marker::PhantomData;
 
 use serde_json::Value;
+use strongroom_types::time::whole_seconds;
 use strongroom_types::{JsonMap, Refusal};
 
 /// A declared field, without its Rust type: what a route table lists.
@@ -79,9 +80,9 @@ pub struct Seconds {
 }
 
 impl Seconds {
-    /// Whole seconds, rounded towards zero.
+    /// Whole seconds, rounded towards zero; part of a second is a whole one, for 0 often is no limit.
     pub fn secs(self) -> i64 {
-        self.nanos / 1_000_000_000
+        whole_seconds(self.nanos)
     }
 }
 

@@ -163,6 +163,15 @@ pub fn parse_duration(text: &str) -> Option<i64> {
     Some(if negative { -total } else { total })
 }
 
+/// A duration in whole seconds, for where 0 says that there is no limit: rounded towards zero, but what is not zero stays at
+/// least a second.
+pub fn whole_seconds(nanos: i64) -> i64 {
+    match nanos / 1_000_000_000 {
+        0 => nanos.signum(),
+        secs => secs,
+    }
+}
+
 /// The leading decimal digits of `text`, and what follows.
 fn digits(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -249,6 +258,24 @@ mod tests {
         }
         for text in ["", "soon", "s", "1x", "1h30", "-", ".s", "99999999999999999999h"] {
             assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn part_of_a_second_is_never_no_limit() {
+        for (text, secs) in [
+            ("500ms", 1),
+            ("1ns", 1),
+            ("0.1s", 1),
+            ("0", 0),
+            ("0ms", 0),
+            ("-500ms", -1),
+            ("1s", 1),
+            ("1999ms", 1),
+            ("-1.5s", -1),
+            ("1h", 3600),
+        ] {
+            assert_eq!(whole_seconds(parse_duration(text).unwrap()), secs, "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use strongroom_barrier::Write;
 use strongroom_engine::{Cx, Field, FieldSpec, Kind, Route};
-use strongroom_types::time::parse_duration;
+use strongroom_types::time::{parse_duration, whole_seconds};
 use strongroom_types::{JsonMap, Refusal, Reply};
 
 use super::endpoint::{alone, look};
@@ -231,7 +231,7 @@ fn seconds(key: &str, value: &Value) -> Result<i64, Refusal> {
         return Ok(0);
     }
     parse_duration(&text)
-        .map(|nanos| nanos / 1_000_000_000)
+        .map(whole_seconds)
         .filter(|secs| *secs >= 0)
         .ok_or_else(|| Refusal::bad_request(format!("invalid duration for '{key}'")))
 }

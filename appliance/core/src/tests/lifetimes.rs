@@ -12,6 +12,31 @@ async fn token_of(rig: &Rig, maker: &str, wish: Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn part_of_a_second_is_no_unlimited_life() {
+    let rig = Rig::new().await;
+    let token = token_of(&rig, &rig.root, json!({"policies": ["default"], "ttl": "500ms"})).await;
+    assert_eq!(rig.get("auth/token/lookup-self", &token).await.unwrap()["data"]["creation_ttl"], 1);
+    let wish = json!({"policies": ["default"], "ttl": "1h", "explicit_max_ttl": "500ms"});
+    let token = token_of(&rig, &rig.root, wish).await;
+    assert_eq!(rig.get("auth/token/lookup-self", &token).await.unwrap()["data"]["explicit_max_ttl"], 1);
+    rig.clock.advance(2);
+    assert_eq!(rig.get("auth/token/lookup-self", &token).await.unwrap_err().0, Kind::Denied);
+    for refused in [json!({"ttl": "-500ms"}), json!({"explicit_max_ttl": "-1ms"})] {
+        let made = rig.put("auth/token/create", &rig.root, refused.clone()).await;
+        assert_eq!(made.unwrap_err().0, Kind::BadRequest, "{refused}");
+    }
+    rig.mount().await;
+    rig.put("sys/mounts/toy/tune", &rig.root, json!({"max_lease_ttl": "500ms", "default_lease_ttl": "1ms"}))
+        .await
+        .unwrap();
+    let tuned = rig.get("sys/mounts/toy/tune", &rig.root).await.unwrap();
+    assert_eq!(
+        (&tuned["data"]["max_lease_ttl"], &tuned["data"]["default_lease_ttl"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_period_with_a_maximum_of_its_own_stays_below_the_systems() {
     let rig = Rig::new().await;
     let most = crate::Settings::default().max_lease_ttl;

@@ -11,6 +11,7 @@ use strongroom_engine::{
     Route, Table, Write, record,
 };
 use strongroom_types::reply::{LeaseReply, Logical};
+use strongroom_types::time::whole_seconds;
 
 /// The shape of a secret's record.
 const SHAPE: u8 = 1;
@@ -91,5 +92,5 @@ pub(crate) fn decode(entry: &strongroom_engine::Entry) -> Result<JsonMap, Refusa
 fn seconds(secret: &JsonMap) -> Option<i64> {
     let said = secret.get("ttl").or_else(|| secret.get("lease"))?;
     let nanos = Kind::Seconds.convert(said)?.as_i64()?;
-    Some(nanos / 1_000_000_000).filter(|seconds| *seconds >= 0)
+    Some(whole_seconds(nanos)).filter(|seconds| *seconds >= 0)
 }
