@@ -22,6 +22,7 @@ use crate::commit::{Settled, beside};
 use crate::fault::damaged;
 use crate::mounts::Mount;
 use crate::revocation::aside;
+use crate::sweep::or_warn;
 use crate::{log, perform, sweep};
 
 /// Leases taken back by one batch.
@@ -114,7 +115,7 @@ pub async fn revoke(active: &Arc<Active>, ids: Vec<LeaseId>, wanted: &dyn Wanted
         let begun = active.clock.reading();
         let round = aside(|| plan(active, &mut queue, wanted))?;
         waiting.extend(round.waiting);
-        tally.later += round.later;
+        tally.add(round.tally);
         match beside(active, round.steps.iter().flat_map(|step| step.writes(active))).await? {
             Settled::Done => {
                 active.measure_each(&active.metrics.lease_revoke, round.steps.len(), begun);
@@ -148,7 +149,8 @@ struct Step {
 struct Round {
     steps: Vec<Step>,
     waiting: Vec<(Found, Arc<Mount>)>,
-    later: usize,
+    /// Of those that no step is for.
+    tally: Tally,
 }
 
 /// Runs the handlers of the first leases of `queue`, as many as fit into one batch.
@@ -161,11 +163,20 @@ fn plan(active: &Active, queue: &mut VecDeque<LeaseId>, wanted: &dyn Wanted) -> 
         && round.steps.len() < SLICE
         && let Some(id) = queue.pop_front()
     {
-        let Some(found) = record::find(&reader, &id)? else { continue };
+        let found = match record::find(&reader, &id) {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            // A damaged record must not keep the others.
+            Err(cause) => {
+                let cause = or_warn(format_args!("the lease {}", id.as_str()), Err(cause), DAMAGED)?;
+                round.tally.add(Tally::untouched(id, cause.to_owned()));
+                continue;
+            }
+        };
         match wanted.takes(&found.record) {
             Take::Now => {}
             Take::Later => {
-                round.later += 1;
+                round.tally.later += 1;
                 continue;
             }
             Take::Not => continue,
@@ -247,7 +258,7 @@ async fn alone(active: &Arc<Active>, id: LeaseId, wanted: &dyn Wanted) -> Result
         let round = aside(|| plan(active, &mut VecDeque::from([id.clone()]), wanted))?;
         let Some(step) = round.steps.into_iter().next() else {
             let mut tally = wait_for(active, round.waiting, wanted.forces()).await?;
-            tally.later += round.later;
+            tally.add(round.tally);
             return Ok(tally);
         };
         match beside(active, step.writes(active)).await? {
@@ -262,6 +273,7 @@ async fn alone(active: &Arc<Active>, id: LeaseId, wanted: &dyn Wanted) -> Result
     Ok(Tally::untouched(id, CHANGED.to_owned()))
 }
 
+const DAMAGED: &str = "its record is damaged";
 const FULL: &str = "the disk is full";
 const CHANGED: &str = "it is being changed: try again";
 

@@ -125,10 +125,12 @@ async fn due(active: &Arc<Active>, tally: &mut Tally) -> Result<Swept, Refusal> 
         for Due { minute, name } in due {
             let id = name.segments().first().and_then(|id| LeaseId::parse(id));
             let id = id.ok_or_else(|| damaged("a lease that is due has no id"))?;
-            match record::find(&reader, &id)? {
-                Some(found) if found.stands_under(minute) => ids.push(id),
+            match record::find(&reader, &id) {
+                Ok(Some(found)) if found.stands_under(minute) => ids.push(id),
                 // Nobody says so any more.
-                _ => stale.push(record::forget_due(&id, minute)?),
+                Ok(_) => stale.push(record::forget_due(&id, minute)?),
+                // It is said of what is to be taken back, and keeps nothing else.
+                Err(_) => ids.push(id),
             }
         }
         Ok((ids, stale, swept))
@@ -274,18 +276,19 @@ async fn of_tokens(
 /// The first leases of a token that nobody has tried to take back yet; the others are tried when it is their time.
 fn untried(reader: &Reader, key: &str, most: usize) -> Result<Vec<LeaseId>, Refusal> {
     let below = Name::new([record::TOKEN, key]).map_err(damaged)?;
-    let (mut ids, mut broken) = (Vec::new(), None);
+    let mut ids = Vec::new();
     let visit = &mut |rest: &[String]| {
         let Some(id) = rest.first().and_then(|id| LeaseId::parse(id)) else { return true };
         match record::find(reader, &id) {
-            Ok(Some(found)) if found.record.failures == 0 => ids.push(id),
-            Ok(_) => {}
-            Err(cause) => broken = Some(cause),
+            Ok(Some(found)) if found.record.failures > 0 => {}
+            Ok(None) => {}
+            // One that cannot be read, too: it is said of what is to be taken back, and keeps nothing else.
+            Ok(Some(_)) | Err(_) => ids.push(id),
         }
-        ids.len() < most && broken.is_none()
+        ids.len() < most
     };
     reader.walk(&below, visit).map_err(barrier)?;
-    broken.map_or(Ok(ids), Err)
+    Ok(ids)
 }
 
 /// How far a job is.

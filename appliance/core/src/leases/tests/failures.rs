@@ -255,3 +255,35 @@ async fn leases_that_cannot_end_keep_no_others_and_no_core_busy() {
     take_back(&active).await;
     assert_eq!(active.snapshot().unwrap().revision(), before);
 }
+
+/// One damaged record had kept all others from being taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_lease_keeps_no_other() {
+    let rig = rig().await;
+    let active = active(&rig);
+    let token = rig.token(json!({"policies": ["root"], "ttl": "1h"})).await;
+    let (first, second) = (lease(&rig, &rig.root).await, lease(&rig, &rig.root).await);
+    let (third, fourth) = (lease(&rig, &token).await, lease(&rig, &token).await);
+    for id in [&first, &third] {
+        let name = strongroom_barrier::Name::below("lease", id).unwrap();
+        let mut batch = strongroom_store::Batch::default();
+        active
+            .leases
+            .view
+            .seal(&strongroom_barrier::Write::put(name, "no record".to_owned()), &mut batch)
+            .unwrap();
+        active.store.commit(batch).await.unwrap();
+    }
+    // With its token, by its time, and by whoever waits for it.
+    rig.put("auth/token/revoke", &rig.root, json!({ "token": token })).await.unwrap();
+    take_back(&active).await;
+    assert_eq!(users(&rig).await.len(), 3, "the fourth is gone: {fourth}");
+    let prefix =
+        rig.put("sys/leases/revoke-prefix/db", &rig.root, json!({ "sync": true })).await.unwrap_err();
+    assert!(prefix.1.contains("its record is damaged"), "{}", prefix.1);
+    assert_eq!(users(&rig).await.len(), 2, "the second is gone: {second}");
+    let last = lease(&rig, &rig.root).await;
+    rig.clock.advance(40 * 24 * 3600);
+    take_back(&active).await;
+    assert_eq!(users(&rig).await.len(), 2, "the last is gone: {last}");
+}
