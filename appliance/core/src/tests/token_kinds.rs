@@ -76,11 +76,44 @@ async fn c14_no_role_leads_to_root() {
     role(&rig, "r", json!({"disallowed_policies": ["x"]})).await.unwrap();
     let answer = rig.put("auth/token/create/r", &rig.root, json!({})).await;
     assert_eq!(answer.unwrap_err().0, Kind::BadRequest);
-    // One that says nothing of policies leaves it to the rule for children.
+    // One that says nothing of policies, or only refuses some, leaves it to the rule for children.
     role(&rig, "plain", json!({"orphan": true})).await.unwrap();
     let maker = maker(&rig).await;
-    let answer = rig.put("auth/token/create/plain", &maker, json!({"policies": ["other"]})).await;
-    assert_eq!(answer.unwrap_err().1, "child policies must be subset of parent");
+    for refuses in ["plain", "r"] {
+        let path = format!("auth/token/create/{refuses}");
+        let answer = rig.put(&path, &maker, json!({"policies": ["other"]})).await;
+        assert_eq!(answer.unwrap_err().1, "child policies must be subset of parent");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn c16_a_role_that_only_refuses_gives_no_more_than_its_users_have() {
+    let rig = Rig::new().await;
+    role(&rig, "r", json!({"disallowed_policies": ["secret"], "disallowed_policies_glob": ["adm*"]}))
+        .await
+        .unwrap();
+    rig.allowed(r#"path "auth/token/create/r" { capabilities = ["update"] }"#).await;
+    let maker = rig.token(json!({"policies": ["test", "one", "secret"]})).await;
+    let make = |asker: &str, policies: Value| {
+        let (rig, asker) = (&rig, asker.to_owned());
+        async move { rig.put("auth/token/create/r", &asker, json!({ "policies": policies })).await }
+    };
+    assert_eq!(make(&maker, json!(["one"])).await.unwrap()["auth"]["policies"], json!(["default", "one"]));
+    let text = |answer: Result<Value, (Kind, String)>| answer.unwrap_err().1;
+    let subset = "child policies must be subset of parent";
+    assert_eq!(text(make(&maker, json!(["whatever"])).await), subset);
+    assert_eq!(text(make(&maker, json!(["admin"])).await), subset);
+    let refused = "the role disallows one of the token's policies";
+    assert_eq!(text(make(&maker, json!(["Secret"])).await), refused);
+    assert_eq!(text(make(&maker, json!([])).await), refused, "its own, of which one is refused");
+    // Whoever may give anything is bound by what the role refuses.
+    assert_eq!(make(&rig.root, json!(["x"])).await.unwrap()["auth"]["policies"], json!(["default", "x"]));
+    assert_eq!(text(make(&rig.root, json!(["admin"])).await), refused);
+    // The default policy is not given either to whoever lacks it, or where the role refuses it.
+    let without = rig.token(json!({"policies": ["test"], "no_default_policy": true})).await;
+    assert_eq!(make(&without, json!([])).await.unwrap()["auth"]["policies"], json!(["test"]));
+    role(&rig, "r", json!({"disallowed_policies": ["default"]})).await.unwrap();
+    assert_eq!(make(&maker, json!(["one"])).await.unwrap()["auth"]["policies"], json!(["one"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -188,6 +188,16 @@ async fn c16_children_have_no_more_than_their_parent() {
         let made = rig.put("auth/token/create", &parent, wish.clone()).await;
         assert_eq!(made.unwrap_err().0, Kind::BadRequest, "{wish}");
     }
+    // Threat 76: the default policy is one that a child could gain.
+    let without = rig.token(json!({"policies": ["test"], "no_default_policy": true})).await;
+    let made = rig.put("auth/token/create", &without, json!({})).await.unwrap();
+    assert_eq!(made["auth"]["policies"], json!(["test"]));
+    let made = rig.put("auth/token/create", &without, json!({"policies": ["test"]})).await.unwrap();
+    assert_eq!(made["auth"]["policies"], json!(["test"]));
+    let made = rig.put("auth/token/create", &without, json!({"policies": ["default"]})).await;
+    assert_eq!(made.unwrap_err().1, "child policies must be subset of parent");
+    let made = rig.put("auth/token/create", &parent, json!({"policies": ["test"]})).await.unwrap();
+    assert_eq!(made["auth"]["policies"], json!(["default", "test"]));
     let limited = rig.token(json!({"policies": ["test"], "num_uses": 5})).await;
     let (kind, text) = rig.put("auth/token/create", &limited, json!({})).await.unwrap_err();
     assert_eq!(

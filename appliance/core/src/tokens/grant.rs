@@ -25,26 +25,36 @@ pub(super) fn child_policies(
         wished.push(canonical.as_str().to_owned());
     }
     let without_default = call.get(&NO_DEFAULT).unwrap_or_default();
-    match role.filter(|role| role.speaks_of_policies()) {
-        Some(role) => of_role(parent, role, wished, without_default),
-        None => {
-            let without_default = without_default || role.is_some_and(|role| role.no_default_policy);
-            of_parent(parent, wished, without_default, sudo)
-        }
+    let without_default =
+        without_default || role.is_some_and(|role| role.no_default_policy || role.disallows(DEFAULT));
+    let policies = match role.filter(|role| role.has_allowed()) {
+        Some(role) => of_role(role, wished, without_default)?,
+        None => of_parent(parent, wished, without_default, sudo)?,
+    };
+    let Some(role) = role.filter(|role| role.speaks_of_policies()) else { return Ok(policies) };
+    // Not even for root: a role is what others may use.
+    if policies.iter().any(|policy| policy == ROOT) {
+        return Err(Refusal::bad_request("a role with policies of its own never gives the policy \"root\""));
     }
+    if policies.iter().any(|policy| role.disallows(policy)) {
+        return Err(Refusal::bad_request("the role disallows one of the token's policies"));
+    }
+    Ok(policies)
 }
 
-/// Without a role that says otherwise: no more than the parent has. Whoever has `sudo` may give anything but root.
+/// Without a role that says what is allowed: no more than the parent has, the default policy neither, which is added only
+/// to the children of those that have it. Whoever has `sudo` may give anything but root.
 fn of_parent(
     parent: &TokenRecord,
     wished: Vec<String>,
     without_default: bool,
     sudo: bool,
 ) -> Result<Vec<String>, Refusal> {
+    let holds = |policy: &str| sudo || parent.policies.iter().any(|held| held == policy);
     let mut policies = if wished.is_empty() { parent.policies.clone() } else { wished.clone() };
     if without_default {
         policies.retain(|policy| policy != DEFAULT || wished.contains(policy));
-    } else if !policies.iter().any(|policy| policy == ROOT) {
+    } else if holds(DEFAULT) && !policies.iter().any(|policy| policy == ROOT) {
         policies.push(DEFAULT.into());
     }
     let policies = sorted(policies);
@@ -56,42 +66,24 @@ fn of_parent(
         }
         return Ok(vec![ROOT.to_owned()]);
     }
-    let held = |policy: &String| policy == DEFAULT || parent.policies.contains(policy);
-    if !sudo && !policies.iter().all(held) {
+    if !policies.iter().all(|policy| holds(policy)) {
         return Err(Refusal::bad_request("child policies must be subset of parent"));
     }
     Ok(policies)
 }
 
-/// By a role that says which policies its tokens may hold: those, whatever the maker has. Never root, not even for
-/// root: a role is what others may use.
-fn of_role(
-    parent: &TokenRecord,
-    role: &RoleRecord,
-    wished: Vec<String>,
-    without_default: bool,
-) -> Result<Vec<String>, Refusal> {
-    let adds_default = !without_default && !role.no_default_policy && !role.disallows(DEFAULT);
+/// By a role that says which policies its tokens may hold: those, whatever the maker has.
+fn of_role(role: &RoleRecord, wished: Vec<String>, without_default: bool) -> Result<Vec<String>, Refusal> {
     let given = |mut policies: Vec<String>| {
-        if adds_default {
+        if !without_default {
             policies.push(DEFAULT.into());
         }
         sorted(policies)
     };
     let allowed = given(role.allowed_policies.clone());
-    let policies = match (wished.is_empty(), role.has_allowed()) {
-        (false, _) => given(wished),
-        (true, true) => allowed.clone(),
-        (true, false) => given(parent.policies.clone()),
-    };
-    if policies.iter().any(|policy| policy == ROOT) {
-        return Err(Refusal::bad_request("a role with policies of its own never gives the policy \"root\""));
-    }
-    if role.has_allowed() && !policies.iter().all(|policy| allowed.contains(policy) || role.allows(policy)) {
+    let policies = if wished.is_empty() { allowed.clone() } else { given(wished) };
+    if !policies.iter().all(|policy| allowed.contains(policy) || role.allows(policy)) {
         return Err(Refusal::bad_request("token policies must be subset of the role's allowed policies"));
-    }
-    if policies.iter().any(|policy| role.disallows(policy)) {
-        return Err(Refusal::bad_request("the role disallows one of the token's policies"));
     }
     Ok(policies)
 }
