@@ -1,6 +1,6 @@
 //! The appliance while it is unsealed: everything that sealing takes away again.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use strongroom_audit::Broker;
@@ -112,6 +112,8 @@ pub struct Active {
     pub metrics: Arc<Metrics>,
     /// Commits under way.
     pub effects: Effects,
+    /// The OpenAPI document for whoever has no token, once somebody has asked for it. It names no mount.
+    pub open_document: OnceLock<String>,
     /// Places for those who follow the log.
     pub monitors: Arc<Semaphore>,
     switch: Arc<Switch>,
@@ -170,6 +172,7 @@ impl Active {
             moves: Moves::default(),
             sweep: Notify::new(),
             ceremonies: Ceremonies::default(),
+            open_document: OnceLock::new(),
             monitors: Arc::new(Semaphore::new(monitor::PLACES)),
             devices: parts.devices.clone(),
             switch,

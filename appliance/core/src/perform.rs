@@ -18,6 +18,7 @@ use crate::leases::{self, Held, Settle};
 use crate::lifecycle::SealFacts;
 use crate::metrics::births::Birth;
 use crate::mounts::Mount;
+use crate::revocation::aside;
 use crate::stage::{Authorized, Target};
 use crate::sys::loggers::Levels;
 use crate::sys::remount::Moved;
@@ -30,6 +31,8 @@ use crate::{logins, wrapping};
 pub enum Run {
     /// Changes nothing that others depend on.
     Free(SystemHandler),
+    /// The same, which looks through much: beside the threads that answer other requests.
+    Blocking(SystemHandler),
     /// Changes the system's own tables: one at a time.
     Alone(SystemHandler),
     /// The same, where no token is needed: whoever the first refuses does not even wait.
@@ -249,6 +252,7 @@ async fn run(
             let scene = Scene { active, request, snapshot, now: active.now() };
             match endpoint.run {
                 Run::Waiting(handler) => handler(&scene).await,
+                Run::Blocking(handler) => aside(|| handler(&scene)),
                 Run::Free(handler)
                 | Run::Alone(handler)
                 | Run::AskedFirst(_, handler)

@@ -104,7 +104,7 @@ fn only_asks(checked: &Result<Request<Authorized>, Refusal>) -> bool {
             Target::Engine { endpoint, .. } => {
                 matches!(endpoint.run, Handler::Inline(_) | Handler::Blocking(_))
             }
-            Target::System { endpoint, .. } => matches!(endpoint.run, Run::Free(_)),
+            Target::System { endpoint, .. } => matches!(endpoint.run, Run::Free(_) | Run::Blocking(_)),
             Target::Help { .. } | Target::Nowhere(_) => true,
         }
 }

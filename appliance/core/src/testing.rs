@@ -246,6 +246,9 @@ fn shown(answer: Result<Reply, Refusal>) -> Answer {
             }
             Ok(body)
         }
+        Ok(Reply::Raw { content_type: "application/json", body, .. }) => {
+            Ok(serde_json::from_slice(&body).unwrap())
+        }
         Ok(Reply::Raw { .. } | Reply::Stream(_)) => Ok(Value::Null),
         Ok(Reply::Logical(logical)) => {
             let auth = logical.auth.map(|auth| {

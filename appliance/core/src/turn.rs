@@ -74,7 +74,7 @@ pub async fn turn<'a>(active: &'a Active, checked: &Result<Request<Authorized>, 
     };
     let family = &active.tokens.family;
     match endpoint.run {
-        Run::Free(_) | Run::Waiting(_) => Turn::Free,
+        Run::Free(_) | Run::Blocking(_) | Run::Waiting(_) => Turn::Free,
         Run::Alone(_) | Run::AskedFirst(..) => {
             Turn::Alone(ranked(Rank::Changes, active.changes.lock()).await)
         }

@@ -109,6 +109,24 @@ impl fmt::Display for Reason {
     }
 }
 
+/// See [`Acl::visible_mounts`].
+pub struct VisibleMounts<'a> {
+    acl: &'a Acl,
+    /// Where the patterns lead that grant something.
+    ways: Trie,
+    now: Timestamp,
+}
+
+impl VisibleMounts<'_> {
+    /// See [`Acl::visible`].
+    pub fn contains(&self, mount: &str) -> bool {
+        let at = || self.acl.find(mount, Operation::List, self.now);
+        self.acl.root
+            || at().is_some_and(|(_, merged)| !merged.capabilities.is_deny())
+            || self.ways.goes_to(&mount.trim_end_matches('/').split('/').collect::<Vec<_>>())
+    }
+}
+
 impl Acl {
     /// Allows everything.
     pub fn root() -> Self {
@@ -195,6 +213,14 @@ impl Acl {
                 .find(mount, Operation::List, now)
                 .is_some_and(|(_, merged)| !merged.capabilities.is_deny())
             || self.rules.iter().any(|rule| rule.pattern.reaches(mount) && grants(rule))
+    }
+
+    /// The same, made to be asked about many mounts: each costs what its path does, however many rules there are.
+    pub fn visible_mounts(&self, now: Timestamp) -> VisibleMounts<'_> {
+        let grants = |rule: &&Rule| rule.at(now).is_some_and(|merged| !merged.capabilities.is_deny());
+        let mut ways = Trie::default();
+        self.rules.iter().filter(grants).for_each(|rule| ways.lead(&rule.pattern));
+        VisibleMounts { acl: self, ways, now }
     }
 
     /// Why an operation on a path is allowed or refused at a time, in words. Where it is allowed on conditions, they

@@ -24,7 +24,7 @@ pub mod policy;
 mod rule;
 mod trie;
 
-pub use acl::{Acl, Ask, Decision, Reason};
+pub use acl::{Acl, Ask, Decision, Reason, VisibleMounts};
 pub use capability::Capabilities;
 pub use name::{NameError, PolicyName};
 pub use password::PasswordPolicy;

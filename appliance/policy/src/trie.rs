@@ -45,6 +45,16 @@ impl Trie {
         }
     }
 
+    /// Adds only the way along a pattern's segments, for [`Trie::goes_to`].
+    pub fn lead(&mut self, pattern: &Pattern) {
+        pattern.text().split('/').fold(&mut self.root, Node::step);
+    }
+
+    /// Whether a way leads along all of `segments`, each by itself or by `+`.
+    pub fn goes_to(&self, segments: &[&str]) -> bool {
+        self.root.goes_to(segments)
+    }
+
     /// Calls `found` with the value of each pattern that matches `path`, in no order.
     pub fn matching(&self, path: &str, mut found: impl FnMut(usize)) {
         let segments: Vec<&str> = path.split('/').collect();
@@ -59,6 +69,12 @@ impl Node {
             "+" => self.plus.get_or_insert_default(),
             _ => self.literal.entry(segment.into()).or_default(),
         }
+    }
+
+    fn goes_to(&self, segments: &[&str]) -> bool {
+        let Some((segment, rest)) = segments.split_first() else { return true };
+        let goes_on = |next: &Self| next.goes_to(rest);
+        self.literal.get(*segment).is_some_and(goes_on) || self.plus.as_deref().is_some_and(goes_on)
     }
 
     /// Goes on from here by the segments that are left. As deep as the longest pattern, which is bounded.

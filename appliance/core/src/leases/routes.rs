@@ -107,11 +107,11 @@ pub const ROUTES: &[Route<Run>] = &[
 ];
 
 const fn read(summary: &'static str, fields: &'static [FieldSpec], run: SystemHandler) -> Endpoint<Run> {
-    Endpoint { operation: Operation::Read, summary, fields, body: Body::None, run: Run::Free(run) }
+    Endpoint { operation: Operation::Read, summary, fields, body: Body::None, run: Run::Blocking(run) }
 }
 
 const fn listing(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
-    Endpoint { operation: Operation::List, summary, fields: &[], body: Body::None, run: Run::Free(run) }
+    Endpoint { operation: Operation::List, summary, fields: &[], body: Body::None, run: Run::Blocking(run) }
 }
 
 const fn write(summary: &'static str, fields: &'static [FieldSpec], run: Run) -> Endpoint<Run> {

@@ -11,7 +11,6 @@ use super::record::{self, Found, LeaseId, LeaseRecord};
 use super::routes::{PREFIX, TYPE, lease_id, no_lease, reader};
 use crate::fault::{barrier, damaged};
 use crate::perform::{Scene, Work};
-use crate::revocation::aside;
 use crate::tokens::TokenRecord;
 
 /// Most irrevocable leases that are shown unless somebody wants all.
@@ -79,17 +78,14 @@ pub fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let call = &scene.request.stage.call;
     let path = call.param(PREFIX.name);
     let (after, limit) = (call.after.as_deref(), call.limit);
-    let names = aside(|| -> Result<_, Refusal> {
-        let tokens = scene.active.tokens.view.at(scene.snapshot.clone());
-        let mut names = scene.active.tokens.lease_names(&tokens, path, after, limit)?;
-        if let Ok(parent) = Name::below(record::LEASE, path) {
-            names.extend(reader(scene).list(&parent, after, limit).map_err(barrier)?);
-        }
-        names.sort_unstable();
-        names.dedup();
-        names.truncate(limit.unwrap_or(usize::MAX));
-        Ok(names)
-    })?;
+    let tokens = scene.active.tokens.view.at(scene.snapshot.clone());
+    let mut names = scene.active.tokens.lease_names(&tokens, path, after, limit)?;
+    if let Ok(parent) = Name::below(record::LEASE, path) {
+        names.extend(reader(scene).list(&parent, after, limit).map_err(barrier)?);
+    }
+    names.sort_unstable();
+    names.dedup();
+    names.truncate(limit.unwrap_or(usize::MAX));
     Ok(Work::reply(Reply::keys(names)))
 }
 
@@ -158,22 +154,20 @@ fn check_type(scene: &Scene<'_>) -> Result<(), Refusal> {
 }
 
 fn each_irrevocable(scene: &Scene<'_>, visit: &mut dyn FnMut(Found)) -> Result<(), Refusal> {
-    aside(|| {
-        let reader: Reader = reader(scene);
-        let mut ids = Vec::new();
-        let parent = Name::new([record::IRREVOCABLE]).map_err(damaged)?;
-        let names = &mut |rest: &[String]| {
-            ids.extend(rest.first().and_then(|id| LeaseId::parse(id)));
-            true
-        };
-        reader.walk(&parent, names).map_err(barrier)?;
-        for id in ids {
-            if let Some(found) = record::find(&reader, &id)? {
-                visit(found);
-            }
+    let reader: Reader = reader(scene);
+    let mut ids = Vec::new();
+    let parent = Name::new([record::IRREVOCABLE]).map_err(damaged)?;
+    let names = &mut |rest: &[String]| {
+        ids.extend(rest.first().and_then(|id| LeaseId::parse(id)));
+        true
+    };
+    reader.walk(&parent, names).map_err(barrier)?;
+    for id in ids {
+        if let Some(found) = record::find(&reader, &id)? {
+            visit(found);
         }
-        Ok(())
-    })
+    }
+    Ok(())
 }
 
 /// The accessor of the mount that gave it; its id where the mount is gone.

@@ -6,7 +6,7 @@ use strongroom_engine::{Field, FieldSpec, Route};
 use strongroom_types::id::MountId;
 use strongroom_types::{JsonMap, Refusal, Reply};
 
-use super::endpoint::{alone, look, remove};
+use super::endpoint::{alone, look, remove, scan};
 use super::mounts::{
     CONFIG, DESCRIPTION, ENTROPY, LOCAL, OPTIONS, SEAL_WRAP, given_path, kind_asked, of_new, options, show,
 };
@@ -30,7 +30,7 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "auth",
         help: "All auth methods.",
-        endpoints: &[look("List the auth methods.", list)],
+        endpoints: &[scan("List the auth methods.", list)],
         ..Route::BASE
     },
     Route {

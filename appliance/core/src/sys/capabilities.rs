@@ -32,9 +32,10 @@ const fn route(path: &'static str, help: &'static str, endpoints: &'static [Endp
     Route { path, help, endpoints, ..Route::BASE }
 }
 
+/// About as many paths as somebody likes.
 const fn ask(fields: &'static [FieldSpec], run: SystemHandler) -> Endpoint<Run> {
     let summary = "List the capabilities on some paths.";
-    Endpoint { operation: Operation::Update, summary, fields, body: Body::Json, run: Run::Free(run) }
+    Endpoint { operation: Operation::Update, summary, fields, body: Body::Json, run: Run::Blocking(run) }
 }
 
 fn of_self(scene: &Scene<'_>) -> Result<Work, Refusal> {

@@ -7,7 +7,7 @@ use serde_json::json;
 use strongroom_engine::Route;
 use strongroom_types::{Refusal, Reply};
 
-use super::endpoint::look;
+use super::endpoint::{look, scan};
 use crate::perform::{Run, Scene, Work};
 
 /// The routes of this file.
@@ -15,7 +15,7 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "internal/counters/tokens",
         help: "How many service tokens there are.",
-        endpoints: &[look("Count the tokens.", tokens)],
+        endpoints: &[scan("Count the tokens.", tokens)],
         ..Route::BASE
     },
     Route {
@@ -38,7 +38,7 @@ fn tokens(scene: &Scene<'_>) -> Result<Work, Refusal> {
         // Just unsealed.
         None => {
             let reader = scene.active.tokens.view.at(scene.snapshot.clone());
-            tokio::task::block_in_place(|| scene.active.tokens.count(&reader))?
+            scene.active.tokens.count(&reader)?
         }
     };
     Ok(Work::reply(Reply::data(json!({ "counters": { "service_tokens": { "total": total } } }))))

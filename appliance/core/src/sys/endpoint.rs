@@ -10,6 +10,11 @@ pub const fn look(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
     Endpoint { operation: Operation::Read, summary, fields: &[], body: Body::None, run: Run::Free(run) }
 }
 
+/// A read that looks through much: see [`Run::Blocking`].
+pub const fn scan(summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
+    Endpoint { run: Run::Blocking(run), ..look(summary, run) }
+}
+
 /// A change of the system's own tables: see [`Run::Alone`].
 pub const fn alone(summary: &'static str, fields: &'static [FieldSpec], run: SystemHandler) -> Endpoint<Run> {
     Endpoint { operation: Operation::Update, summary, fields, body: Body::Json, run: Run::Alone(run) }

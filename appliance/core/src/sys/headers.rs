@@ -27,7 +27,7 @@ pub const ROUTES: &[Route<Run>] = &[
             summary: "List their names.",
             fields: &[],
             body: Body::None,
-            run: Run::Free(list_ui),
+            run: Run::Blocking(list_ui),
         }],
         ..Route::BASE
     },

@@ -27,7 +27,7 @@ pub const ROUTES: &[Route<Run>] = &[
             summary: "List who is locked out.",
             fields: &[ACCESSOR.spec()],
             body: Body::None,
-            run: Run::Free(list),
+            run: Run::Blocking(list),
         }],
         ..Route::BASE
     },

@@ -6,7 +6,7 @@ use strongroom_engine::{Call, Field, FieldSpec, MountOptions, Route};
 use strongroom_types::id::MountId;
 use strongroom_types::{ApiPath, JsonMap, Refusal, Reply};
 
-use super::endpoint::{alone, look, remove};
+use super::endpoint::{alone, look, remove, scan};
 use super::tune::configure;
 use super::{PATH, at_top};
 use crate::fault::damaged;
@@ -50,7 +50,7 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "mounts",
         help: "All mounted engines.",
-        endpoints: &[look("List the mounts.", list)],
+        endpoints: &[scan("List the mounts.", list)],
         ..Route::BASE
     },
     Route {

@@ -19,7 +19,10 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "version-history",
         help: "Which versions have served this cluster, and since when.",
-        endpoints: &[on(Operation::List, "List the versions.", history)],
+        endpoints: &[Endpoint {
+            run: Run::Blocking(history),
+            ..on(Operation::List, "List the versions.", history)
+        }],
         ..Route::BASE
     },
 ];

@@ -26,7 +26,10 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "policies/password",
         help: "All password policies.",
-        endpoints: &[on(Operation::List, "List the password policies.", list)],
+        endpoints: &[Endpoint {
+            run: Run::Blocking(list),
+            ..on(Operation::List, "List the password policies.", list)
+        }],
         ..Route::BASE
     },
     Route {

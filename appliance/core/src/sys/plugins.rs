@@ -37,7 +37,7 @@ pub const ROUTES: &[Route<Run>] = &[
             summary: "List them.",
             fields: &[],
             body: Body::None,
-            run: Run::Free(list),
+            run: Run::Blocking(list),
         }],
         ..Route::BASE
     },

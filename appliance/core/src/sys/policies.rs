@@ -30,10 +30,7 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "policies/acl",
         help: "All policies.",
-        endpoints: &[
-            on(Operation::List, "List the policies.", list),
-            on(Operation::Read, "List the policies.", list),
-        ],
+        endpoints: &[scan(Operation::List, list), scan(Operation::Read, list)],
         ..Route::BASE
     },
     Route {
@@ -50,10 +47,7 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "policy",
         help: "All policies, as older clients ask.",
-        endpoints: &[
-            on(Operation::Read, "List the policies.", list_legacy),
-            on(Operation::List, "List the policies.", list_legacy),
-        ],
+        endpoints: &[scan(Operation::Read, list_legacy), scan(Operation::List, list_legacy)],
         ..Route::BASE
     },
     Route {
@@ -71,6 +65,10 @@ pub const ROUTES: &[Route<Run>] = &[
 
 const fn on(operation: Operation, summary: &'static str, run: SystemHandler) -> Endpoint<Run> {
     Endpoint { operation, summary, fields: &[], body: Body::None, run: Run::Free(run) }
+}
+
+const fn scan(operation: Operation, run: SystemHandler) -> Endpoint<Run> {
+    Endpoint { run: Run::Blocking(run), ..on(operation, "List the policies.", run) }
 }
 
 const fn write_of(fields: &'static [FieldSpec], run: SystemHandler) -> Endpoint<Run> {

@@ -22,6 +22,7 @@ mod quotas;
 mod races;
 mod rekey;
 mod requests;
+mod scans;
 mod sealing;
 mod settings;
 pub mod sweep;

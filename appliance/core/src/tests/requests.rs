@@ -219,8 +219,12 @@ async fn the_openapi_document_is_for_everybody_and_names_mounts_to_those_who_see
     rig.mount().await;
     let own = rig.get("sys/internal/specs/openapi", &rig.root).await.unwrap();
     assert!(own["paths"]["/toy/count"].is_object() && own["paths"]["/sys/init"].is_object());
-    let open = rig.get("sys/internal/specs/openapi", "").await.unwrap();
-    assert!(open["paths"]["/toy/count"].is_null() && open["paths"]["/sys/mounts"].is_object());
+    // The second time it is what was made for the first.
+    for _ in 0..2 {
+        let open = rig.get("sys/internal/specs/openapi", "").await.unwrap();
+        assert!(open["paths"]["/toy/count"].is_null() && open["paths"]["/sys/mounts"].is_object());
+        assert!(open["openapi"] == own["openapi"] && open["paths"]["/sys/init"] == own["paths"]["/sys/init"]);
+    }
 }
 
 /// A body that must not be read.

@@ -63,7 +63,7 @@ pub(super) const ROUTES: &[Route<Run>] = &[
     Route {
         path: "roles",
         help: "All roles.",
-        endpoints: &[on(Operation::List, "List the roles.", list)],
+        endpoints: &[Endpoint { run: Run::Blocking(list), ..on(Operation::List, "List the roles.", list) }],
         ..Route::BASE
     },
     Route {

@@ -73,7 +73,7 @@ const ROUTES: &[Route<Run>] = &[
             summary: "List the accessors.",
             fields: &[],
             body: Body::None,
-            run: Run::Free(accessors),
+            run: Run::Blocking(accessors),
         }],
         ..Route::BASE
     },

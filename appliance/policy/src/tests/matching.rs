@@ -201,6 +201,33 @@ fn a_mount_is_visible_where_something_could_be_granted() {
 }
 
 #[test]
+fn of_any_two_patterns_a_mount_is_seen_by_those_that_name_each_of_its_segments() {
+    let below = |depth: usize| -> Vec<String> {
+        (1..depth).fold(["a", "b", "+"].map(str::to_owned).to_vec(), |all, _| {
+            let on = |path: &String| ["a", "b", "+"].map(|segment| format!("{path}/{segment}"));
+            all.iter().flat_map(on).collect()
+        })
+    };
+    let patterns: Vec<String> = (1..=3).flat_map(below).collect();
+    let mounts = ["a/", "b/", "a/b/", "b/b/", "a/b/a/", "c/", "a/c/"];
+    let names = |pattern: &str, mount: &str| {
+        let mut segments = pattern.split('/');
+        mount
+            .trim_end_matches('/')
+            .split('/')
+            .all(|one| segments.next().is_some_and(|s| s == "+" || s == one))
+    };
+    for (first, second) in patterns.iter().zip(patterns.iter().rev()) {
+        let both = acl(&[&grants(&[(first, "read")]), &grants(&[(second, "list")])]);
+        for mount in mounts {
+            let seen = names(first, mount) || names(second, mount);
+            let (one, many) = (both.visible(mount, NOW), both.visible_mounts(NOW).contains(mount));
+            assert_eq!((one, many), (seen, seen), "{first} {second} {mount}");
+        }
+    }
+}
+
+#[test]
 fn paths_are_bounded_and_canonical() {
     for (path, what) in [
         ("a/+*", "invalid use of wildcards ('+*' is forbidden)"),

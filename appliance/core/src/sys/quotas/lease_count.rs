@@ -23,7 +23,7 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "quotas/lease-count",
         help: "The lease-count quotas.",
-        endpoints: &[on(Operation::List, "List their names.", Run::Free(list))],
+        endpoints: &[on(Operation::List, "List their names.", Run::Blocking(list))],
         ..Route::BASE
     },
     Route {

@@ -37,7 +37,7 @@ pub const ROUTES: &[Route<Run>] = &[
     Route {
         path: "quotas/rate-limit",
         help: "The rate limits.",
-        endpoints: &[on(Operation::List, "List their names.", Run::Free(list))],
+        endpoints: &[on(Operation::List, "List their names.", Run::Blocking(list))],
         ..Route::BASE
     },
     Route {
