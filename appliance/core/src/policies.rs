@@ -1,7 +1,8 @@
 //! Policies, stored and compiled.
 //!
 //! A policy is one record in the system's view, `["policy", name]`, JSON. All are parsed at unseal, then each when it
-//! changes; the access list for a set of policies is compiled at its first use and kept until a policy changes.
+//! changes; the access list for a set of policies is compiled at its first use and kept until one of them changes, or until
+//! many others have been asked for since.
 //!
 //! One that cannot be parsed, because an older version took what this one refuses, denies everything to whoever holds
 //! it: what it was to forbid is not known. It is listed and can be read, replaced and removed as any other.
@@ -19,7 +20,7 @@ use strongroom_types::{Refusal, Timestamp};
 use crate::fault::{barrier, damaged};
 use crate::tokens::ROOT;
 
-/// Access lists that are kept compiled; more are compiled again at each use.
+/// Access lists that are kept compiled, at most: those that were asked for last.
 const MAX_COMPILED: usize = 2_000;
 
 /// What is stored of a policy.
@@ -61,7 +62,36 @@ type Parsed = RedBlackTreeMapSync<String, Option<Arc<Policy>>>;
 struct Loaded {
     /// `None` for one that cannot be parsed.
     parsed: Parsed,
-    compiled: ArcSwap<HashTrieMapSync<Vec<String>, Arc<Acl>>>,
+    compiled: ArcSwap<Compiled>,
+}
+
+type Lists = HashTrieMapSync<Vec<String>, Arc<Acl>>;
+
+/// Access lists by their policies, in two generations. What is asked for is in the young one, or comes there; when that is
+/// full it becomes the old one, and what nobody has asked for since is forgotten.
+#[derive(Clone, Default)]
+struct Compiled {
+    young: Lists,
+    old: Lists,
+}
+
+impl Compiled {
+    fn with(&self, names: &[String], acl: &Arc<Acl>) -> Self {
+        let (names, acl) = (names.to_vec(), acl.clone());
+        match self.young.size() < MAX_COMPILED / 2 {
+            true => Self { young: self.young.insert(names, acl), old: self.old.clone() },
+            false => Self { young: Lists::default().insert(names, acl), old: self.young.clone() },
+        }
+    }
+
+    /// Without those that the policy `name` has a part in.
+    fn without(&self, name: &str) -> Self {
+        let of = |lists: &Lists| {
+            let concerned = lists.keys().filter(|names| names.iter().any(|one| one == name));
+            concerned.fold(lists.clone(), |left, names| left.remove(names))
+        };
+        Self { young: of(&self.young), old: of(&self.old) }
+    }
 }
 
 impl Policies {
@@ -72,14 +102,17 @@ impl Policies {
 
     /// Reads the policy `name` again, after a change.
     pub fn reload(&self, system: &Reader, name: &str) -> Result<(), Refusal> {
-        let mut parsed = self.state.load().parsed.clone();
+        let before = self.state.load();
+        let mut parsed = before.parsed.clone();
         match record(system, name)? {
             Some(record) => parsed.insert_mut(name.to_owned(), parse(name, &record)),
             None => {
                 parsed.remove_mut(name);
             }
         }
-        self.state.store(Arc::new(Loaded { parsed, compiled: ArcSwap::default() }));
+        // What is compiled from here on of what was before is lost with it.
+        let compiled = ArcSwap::from_pointee(before.compiled.load().without(name));
+        self.state.store(Arc::new(Loaded { parsed, compiled }));
         Ok(())
     }
 
@@ -87,7 +120,12 @@ impl Policies {
     /// allows nothing.
     pub fn acl(&self, names: &[String]) -> Arc<Acl> {
         let state = self.state.load();
-        if let Some(acl) = state.compiled.load().get(names) {
+        let compiled = state.compiled.load();
+        if let Some(acl) = compiled.young.get(names) {
+            return acl.clone();
+        }
+        if let Some(acl) = compiled.old.get(names) {
+            state.compiled.rcu(|known| known.with(names, acl));
             return acl.clone();
         }
         let acl = Arc::new(if names.iter().any(|name| name == ROOT) {
@@ -98,10 +136,7 @@ impl Policies {
             // An access list of no policies allows nothing.
             Acl::compile(&found.unwrap_or_default())
         });
-        state.compiled.rcu(|known| {
-            let known = if known.size() < MAX_COMPILED { known } else { &Arc::default() };
-            known.insert(names.to_vec(), acl.clone())
-        });
+        state.compiled.rcu(|known| known.with(names, &acl));
         acl
     }
 

@@ -4,6 +4,7 @@ mod about;
 mod audit;
 mod bodies;
 mod clock;
+mod compiled;
 mod full_disk;
 mod generate_root;
 mod lease_quotas;
