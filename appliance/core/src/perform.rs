@@ -272,7 +272,7 @@ async fn run(
                 Handler::Inline(handler) => handler(&cx, &stage.call),
                 Handler::Blocking(handler) => tokio::task::block_in_place(|| handler(&cx, &stage.call)),
                 Handler::Async(handler) => handler(&cx, &stage.call).await,
-                Handler::Compute(handler) => active.compute.run(|| handler(&cx, &stage.call)).await,
+                Handler::Compute(handler) => active.compute.run(remote, || handler(&cx, &stage.call)).await,
                 Handler::Login(handler) => {
                     let door = turn.door()?;
                     let login = door.opened(active, mount, cx.now, || handler(&cx, &stage.call))?;
@@ -282,7 +282,8 @@ async fn run(
                     let door = turn.door()?;
                     door.is_open(active, mount, cx.now)?;
                     let proof = || handler(&cx, &stage.call);
-                    let login = active.compute.run(|| door.opened(active, mount, cx.now, proof)).await?;
+                    let login =
+                        active.compute.run(remote, || door.opened(active, mount, cx.now, proof)).await?;
                     return logins::admitted(active, request, mount, (door, login), &cx, &snapshot);
                 }
             };
