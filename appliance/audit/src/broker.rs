@@ -127,25 +127,17 @@ impl Broker {
     /// Writes the line that comes before the effect: of a request that may go on, or of one that is refused
     /// ([`Event::error`]). On an error there must be no effect.
     ///
-    /// A request with too many texts gets a line too, without its data.
+    /// Of a request with too many texts nothing is written: the caller refuses it, and writes that without its data.
     pub fn before(&self, event: &Event<'_>) -> Result<Audited, AuditError> {
         let now = self.clock.now();
         let limit = self.limits.request_strings;
-        let too_many = AuditError::TooManyStrings { limit };
-        let mut over = false;
         let mut lines = Vec::with_capacity(self.shared.outlets.len());
         for outlet in &self.shared.outlets {
-            let style = outlet.style();
-            let made = line::request(&style, now, event, limit, None).or_else(|_| {
-                over = true;
-                line::request(&style, now, event, limit, Some(&too_many.to_string()))
-            });
-            lines.push(Accepted { made: made.map_err(|_| too_many.clone())?, taken: false });
+            let made = line::request(&outlet.style(), now, event, limit);
+            let made = made.map_err(|_| AuditError::TooManyStrings { limit })?;
+            lines.push(Accepted { made, taken: false });
         }
         let ticket = self.take(&mut lines)?;
-        if over {
-            return Err(too_many);
-        }
         Ok(Audited { shared: self.shared.clone(), ticket, lines })
     }
 
@@ -199,10 +191,12 @@ impl Broker {
         response: &ResponseEvent<'_>,
     ) -> Result<(), AuditError> {
         let limit = self.limits.request_strings;
-        let of_request = |outlet: &Outlet| line::request(&outlet.style(), asked, event, limit, None);
+        let of_request = |outlet: &Outlet| line::request(&outlet.style(), asked, event, limit);
         let made: Result<Vec<_>, _> = self.shared.outlets.iter().map(of_request).collect();
         let Ok(made) = made else {
-            return self.before(event).and(Err(AuditError::TooManyStrings { limit }));
+            let too_many = AuditError::TooManyStrings { limit };
+            self.before(&Event { data: None, error: Some(&too_many.to_string()), ..*event })?;
+            return Err(too_many);
         };
         let (now, event) = (self.now(), Event { error, ..*event });
         self.answer(made.iter(), |outlet, made| {

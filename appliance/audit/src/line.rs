@@ -46,13 +46,12 @@ pub(crate) struct RequestLine {
 /// A line without anything to hash in its data: some texts longer than this come often.
 const USUAL_LENGTH: usize = 1536;
 
-/// The line before the effect. Without its data, and with `error` instead of the event's own, if there is one.
+/// The line before the effect.
 pub(crate) fn request(
     style: &Style<'_>,
     now: Timestamp,
     event: &Event<'_>,
     limit: usize,
-    instead_of_data: Option<&str>,
 ) -> Result<RequestLine, TooManyStrings> {
     let mut line = begin(USUAL_LENGTH, now, "request");
     let start = line.len();
@@ -65,12 +64,12 @@ pub(crate) fn request(
     auth(&mut members, event, token.as_deref(), accessor.as_deref());
     let mut object = Object::begin(members.key("request"));
     request_members(&mut object, style, event, token.as_deref(), accessor.as_deref());
-    if let (Some(data), None) = (event.data, instead_of_data) {
+    if let Some(data) = event.data {
         texts.map(object.key("data"), data, event.clear, None)?;
     }
     object.end();
     let end = line.len();
-    finish(&mut line, instead_of_data.or(event.error));
+    finish(&mut line, event.error);
     Ok(RequestLine { line, body: start..end })
 }
 

@@ -109,16 +109,27 @@ impl Trail {
         request
     }
 
-    /// The line before the effect, of a grant or of a refusal. No line, no effect.
-    pub fn before(&self, checked: &Result<Request<Authorized>, Refusal>) -> Result<Audited, Refusal> {
-        let error = checked.as_ref().err().map(text);
+    /// The line before the effect, of a grant or of a refusal. No line, no effect. What has too many texts for a line
+    /// is refused from here on, as anything else is that is refused: by a line, and at the same price.
+    pub fn before(&mut self, checked: &mut Result<Request<Authorized>, Refusal>) -> Result<Audited, Refusal> {
         let begun = self.active.clock.reading();
-        let written = self.write(error, |event, audit| audit.before(event));
+        let mut written = self.write(checked.as_ref().err().map(text), |event, audit| audit.before(event));
+        if let Err(cause @ AuditError::TooManyStrings { .. }) = written {
+            let refusal = self.without_data(cause);
+            written = self.write(Some(text(&refusal)), |event, audit| audit.before(event));
+            *checked = Err(refusal);
+        }
         self.active.measure(&self.active.metrics.audit_request, begun);
         written.map_err(|cause| {
             self.active.metrics.audit_request_failure.add();
             not_accepted(cause, NOTHING_DONE)
         })
+    }
+
+    /// Leaves out of the lines what was sent, of which there is too much.
+    fn without_data(&mut self, cause: AuditError) -> Refusal {
+        self.data = None;
+        cause.into()
     }
 
     /// Both lines at once, of a request that only asks: they come before the answer.

@@ -21,7 +21,8 @@ use crate::leases::settled;
 use crate::order::watched;
 use crate::perform::{Outcome, Run, perform};
 use crate::stage::{
-    Admitted, Authorized, Bill, Target, admit, authenticate, authorize, charge, charge_login, read, route,
+    Admitted, Authorized, Bill, Target, admit, authenticate, authorize, charge, charge_login, misspelt, read,
+    route,
 };
 use crate::turn::{Turn, ask_first, line_up, turn};
 use crate::{Core, Finish, always, fault, wrapping};
@@ -43,7 +44,7 @@ async fn answer(core: &Arc<Core>, request: Request<Received>) -> Result<Reply, R
     let begun = active.clock.reading();
     let mut trail = Trail::begin(&active, &request);
     let mut bill = Bill::default();
-    let checked = check(&active, request, &mut trail, &mut bill).await;
+    let mut checked = check(&active, request, &mut trail, &mut bill).await;
     let asked = active.audit.now();
     let routed = checked.as_ref().ok().and_then(routed);
     let begun_route = active.clock.reading();
@@ -62,7 +63,9 @@ async fn answer(core: &Arc<Core>, request: Request<Received>) -> Result<Reply, R
             }
             first => first,
         };
-        let audited = trail.before(&checked)?;
+        let audited = trail.before(&mut checked)?;
+        // What the log has turned into a refusal is not done, even if it has been tried.
+        let first = first.filter(|_| checked.is_ok());
         let answer = effect(&active, checked, first, &bill, &audited).await;
         trail.after(&audited, &answer)?;
         answer
@@ -116,11 +119,16 @@ async fn check(
     trail: &mut Trail,
     bill: &mut Bill,
 ) -> Result<Request<Authorized>, Refusal> {
+    let misspelt = misspelt(&request.head);
     let request = trail.routed(route(active, request)?);
     let begun = active.clock.reading();
-    let request = trail.authenticated(authenticate(active, request)?);
+    let request = authenticate(active, request).map_err(|refusal| misspelt.clone().unwrap_or(refusal))?;
+    let request = trail.authenticated(request);
     active.measure(&active.metrics.fetch_acl, begun);
     let request = charge(active, request, bill).await?;
+    if let Some(refusal) = misspelt {
+        return Err(refusal);
+    }
     let request = read(active, request).await;
     let request = trail.read(charge_login(active, request, bill)?);
     let begun = active.clock.reading();

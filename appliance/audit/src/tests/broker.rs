@@ -134,6 +134,8 @@ fn too_many_texts_are_refused_and_the_line_says_so() {
     assert_eq!(refused, AuditError::TooManyStrings { limit: 3 });
     let refusal = Refusal::from(refused);
     assert!(refusal.kind == Kind::TooLarge && refusal.message.contains("more than 3 strings"));
+    assert_eq!(a.lines().len(), 1);
+    broker.before(&Event { data: None, error: Some(&refusal.message), ..over.event() }).unwrap();
     let line = parsed(&a.lines()[1]);
     assert_eq!(line["request"]["id"], over.id.to_string());
     assert!(line["request"].get("data").is_none());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use strongroom_engine::route::find;
 use strongroom_engine::{Endpoint, Handler, Route, Table, openapi};
-use strongroom_types::request::BodySource;
+use strongroom_types::request::{BodySource, Head};
 use strongroom_types::{ApiPath, Operation, Received, Refusal, Request};
 
 use super::proof::Proof;
@@ -61,12 +61,6 @@ pub enum Target {
 pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Routed>, Refusal> {
     let head = &request.head;
     let path = head.path.as_str();
-    if head.path.has_encoded_slash() {
-        return Err(Refusal::bad_request("an encoded slash is not allowed in this path"));
-    }
-    if head.path.has_trailing_slash() && head.operation.is_write() {
-        return Err(Refusal::bad_request("cannot write to a path ending in '/'"));
-    }
     let is_list = matches!(head.operation, Operation::List | Operation::Scan);
     let Located { target, params, path, is_open } = if !head.namespace.is_empty() {
         nowhere(path, no_handler(&format!("{}/{path}", head.namespace)))
@@ -89,6 +83,16 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
         acl_path,
         _proof: Proof::checked(),
     }))
+}
+
+/// What is wrong with a path whatever it leads to, and whoever asks. Said to whoever has no token at once, to others when
+/// it is known what the answer costs them.
+pub fn misspelt(head: &Head) -> Option<Refusal> {
+    if head.path.has_encoded_slash() {
+        return Some(Refusal::bad_request("an encoded slash is not allowed in this path"));
+    }
+    let writes = head.path.has_trailing_slash() && head.operation.is_write();
+    writes.then(|| Refusal::bad_request("cannot write to a path ending in '/'"))
 }
 
 /// `path` as access lists see it when it is asked for: with its parameters as its route has them.

@@ -19,6 +19,7 @@ mod node;
 mod password_policies;
 mod pgp;
 mod policies;
+mod prices;
 mod quotas;
 mod races;
 mod rekey;
