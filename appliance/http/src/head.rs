@@ -144,8 +144,9 @@ fn token(headers: &HeaderMap, token_bytes: usize) -> Result<Option<Secret>, Refu
             format!("the token is longer than {token_bytes} bytes"),
         ));
     }
-    let text = match (sent, bearer) {
-        (Some(sent), _) => sent.as_bytes(),
+    // An empty one is as good as none.
+    let text = match (sent.map(|sent| sent.as_bytes().trim_ascii()).filter(|sent| !sent.is_empty()), bearer) {
+        (Some(sent), _) => sent,
         (None, Some(bearer)) => match bearer.as_bytes().split_at_checked(7) {
             Some((scheme, text)) if scheme.eq_ignore_ascii_case(b"bearer ") => text,
             _ => return Ok(None),
@@ -168,6 +169,9 @@ fn namespace(headers: &HeaderMap) -> Result<String, Refusal> {
 
 fn wrap_ttl(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
     let Some(value) = one(headers, &WRAP_TTL, "X-Vault-Wrap-TTL")? else { return Ok(None) };
+    if value.as_bytes().trim_ascii().is_empty() {
+        return Ok(None);
+    }
     let nanos = value.to_str().ok().and_then(parse_duration).ok_or_else(|| {
         Refusal::bad_request("error parsing wrap ttl: the X-Vault-Wrap-TTL header is no duration")
     })?;

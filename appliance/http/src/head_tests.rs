@@ -88,6 +88,10 @@ fn a_token_comes_in_one_of_two_headers() {
     assert_eq!(token(get("/v1/a").header("authorization", "é")), None);
     let both = get("/v1/a").header("authorization", "Bearer s.2").header("x-vault-token", "s.1");
     assert_eq!(token(both).as_deref(), Some("s.1"));
+    for empty in ["", " "] {
+        let beside = get("/v1/a").header("authorization", "Bearer s.2").header("x-vault-token", empty);
+        assert_eq!(token(beside).as_deref(), Some("s.2"), "an empty header hides nothing");
+    }
 }
 
 #[test]
@@ -132,6 +136,7 @@ fn wrap_ttl_is_a_duration_that_is_not_negative() {
     assert_eq!(ttl("0").unwrap(), None);
     assert_eq!(ttl("-1s").unwrap_err().message, "requested wrap ttl cannot be negative");
     assert!(ttl("soon").is_err());
+    assert_eq!(ttl("").unwrap(), None);
 }
 
 #[test]
