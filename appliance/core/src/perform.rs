@@ -1,10 +1,11 @@
 //! Runs the handler that a request was routed to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 use strongroom_barrier::{Rotation, View, Write};
-use strongroom_engine::{Caller, Cx, Handler};
+use strongroom_engine::{Call, Caller, Cx, Handler};
 use strongroom_store::{Batch, Snapshot};
 use strongroom_types::id::MountId;
 use strongroom_types::reply::Logical;
@@ -325,6 +326,9 @@ pub fn cx(active: &Active, mount: &Mount, caller: Option<Arc<Caller>>, snapshot:
 fn finish(request: &Request<Authorized>, reply: Reply) -> Result<Reply, Refusal> {
     let operation = request.head.operation;
     let is_list = matches!(operation, Operation::List | Operation::Scan);
+    let call = &request.stage.call;
+    let is_cut = is_list && (call.after.is_some() || call.limit.is_some());
+    let reply = if is_cut { page(call, reply) } else { reply };
     match reply {
         Reply::Logical(logical) if is_list && lists_nothing(&logical) => Err(Refusal::not_found()),
         Reply::Empty if is_list || operation == Operation::Read => Err(Refusal::not_found()),
@@ -334,6 +338,26 @@ fn finish(request: &Request<Authorized>, reply: Reply) -> Result<Reply, Refusal>
             Target::Help { .. } | Target::Nowhere(_) => reply,
         }),
     }
+}
+
+/// What is asked for of a list: after `after`, at most `limit`. One that its handler has cut stays as it is; those that are
+/// short, or have to be read whole, are cut only here.
+fn page(call: &Call, mut reply: Reply) -> Reply {
+    let limit = call.limit.unwrap_or(usize::MAX);
+    let is_wanted = |key: &str| call.after.as_deref().is_none_or(|after| key > after);
+    let Reply::Logical(logical) = &mut reply else { return reply };
+    let Some(data) = logical.data.as_mut().and_then(|data| data.as_object_mut()) else { return reply };
+    // Some lists bear their keys under two names.
+    for keys in data.values_mut().filter_map(|value| value.as_array_mut()) {
+        keys.retain(|key| key.as_str().is_none_or(is_wanted));
+        keys.truncate(limit);
+    }
+    let kept = data.get("keys").and_then(|keys| keys.as_array()).into_iter().flatten();
+    let kept: BTreeSet<String> = kept.filter_map(|key| key.as_str().map(str::to_owned)).collect();
+    if let Some(about) = data.get_mut("key_info").and_then(|about| about.as_object_mut()) {
+        about.retain(|name, _| kept.contains(name));
+    }
+    reply
 }
 
 fn lists_nothing(logical: &Logical) -> bool {

@@ -45,17 +45,13 @@ fn nodes(scene: &Scene<'_>) -> Result<Work, Refusal> {
 }
 
 fn history(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let call = &scene.request.stage.call;
     let all = versions::history(&scene.active.system.at(scene.snapshot.clone()))?;
     let (mut keys, mut about, mut previous) = (Vec::new(), JsonMap::new(), Value::Null);
     for (version, since) in all {
         let info = json!({ "previous_version": previous, "timestamp_installed": since.to_string(), "build_date": null });
         previous = version.clone().into();
-        let is_wanted = call.after.as_ref().is_none_or(|after| version > *after);
-        if is_wanted && keys.len() < call.limit.unwrap_or(usize::MAX) {
-            about.insert(version.clone(), info);
-            keys.push(version);
-        }
+        about.insert(version.clone(), info);
+        keys.push(version);
     }
     Ok(Work::reply(Reply::data(json!({ "keys": keys, "key_info": about }))))
 }

@@ -82,19 +82,11 @@ const fn remove_of(run: SystemHandler) -> Endpoint<Run> {
 }
 
 fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    Ok(Work::reply(Reply::keys(page(scene))))
+    Ok(Work::reply(Reply::keys(scene.active.policies.names())))
 }
 
 fn list_legacy(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    Ok(Work::reply(Reply::data_at_top(names(&page(scene), "policies"))))
-}
-
-/// The names that are asked for: after `after`, at most `limit`.
-fn page(scene: &Scene<'_>) -> Vec<String> {
-    let call = &scene.request.stage.call;
-    let names = scene.active.policies.names().into_iter();
-    let names = names.filter(|name| call.after.as_ref().is_none_or(|after| name > after));
-    names.take(call.limit.unwrap_or(usize::MAX)).collect()
+    Ok(Work::reply(Reply::data_at_top(names(&scene.active.policies.names(), "policies"))))
 }
 
 fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {

@@ -10,6 +10,7 @@ mod generate_root;
 mod lease_quotas;
 mod lifecycle;
 mod lifetimes;
+mod lists;
 mod lockouts;
 mod logins;
 mod metrics;
