@@ -31,6 +31,7 @@
 
 mod issue;
 pub mod job;
+mod jobs;
 mod record;
 mod renew;
 mod revoke;
@@ -66,7 +67,7 @@ pub struct Leases {
     /// Jobs that somebody waits for, and works on.
     waited_for: Mutex<HashSet<Name>>,
     /// Of the work beside the requests.
-    round: tokio::sync::Mutex<work::Round>,
+    round: tokio::sync::Mutex<jobs::Round>,
 }
 
 impl Leases {
