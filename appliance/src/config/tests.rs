@@ -79,6 +79,7 @@ fn every_word_of_a_production_file_arrives() {
         }
     );
     assert_eq!((tls.limits.body_bytes, tls.limits.request_time.as_secs()), (1 << 20, 30));
+    assert_eq!(tls.limits.all_bodies_bytes, 64 << 20);
     assert_eq!(tls.limits.connections, Limits::default().connections);
     assert_eq!(config.json, JsonLimits { depth: 20, members: MAX_JSON_MEMBERS });
     let mut headers = CustomHeaders::default();

@@ -19,7 +19,7 @@ listener "tcp" {
   tls_cert_file    = "/etc/strongroom/server.crt"
   tls_key_file     = "/etc/strongroom/server.key"
   tls_min_version  = "tls12"
-  max_request_size = 1048576
+  max_request_size = 1048576, max_requests_memory = "64MiB"
   max_request_duration   = "30s"
   max_request_json_depth = 20
 
