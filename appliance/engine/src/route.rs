@@ -60,6 +60,16 @@ pub enum ParamKind {
     Folded,
 }
 
+impl ParamKind {
+    /// `raw` as everybody sees it.
+    pub fn canonical(self, raw: &str) -> String {
+        match self {
+            Self::Exact => raw.to_owned(),
+            Self::Folded => raw.to_lowercase(),
+        }
+    }
+}
+
 /// One operation on a route.
 pub struct Endpoint<H: 'static> {
     /// Which. `Update` also serves `Create`.
@@ -158,6 +168,26 @@ impl<H> Route<H> {
         Cow::Owned(parts.flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/"))
     }
 
+    /// Which segments of [`Route::canonical`]'s path are parameters in lower case, counted from 0: a policy may write
+    /// them in any.
+    pub fn folded(&self, params: &Params) -> Vec<usize> {
+        let mut folded = Vec::new();
+        if self.params.iter().all(|param| param.kind == ParamKind::Exact) {
+            return folded;
+        }
+        let (mut values, mut at) = (params.iter(), 0);
+        for part in self.path.split('/') {
+            let value = part.starts_with('{').then(|| values.next()).flatten();
+            let count =
+                value.map_or(1, |(_, value)| value.split('/').filter(|part| !part.is_empty()).count());
+            if value.is_some_and(|(name, _)| self.kind_of(name) == ParamKind::Folded) {
+                folded.extend(at..at + count);
+            }
+            at += count;
+        }
+        folded
+    }
+
     /// `reply` with the warnings that `given` (the body's keys; on reads, the query's) deserves: keys that no endpoint
     /// of this route declares, and keys that the path has already given. Only an answer with a body can carry them;
     /// a 204 stays one. Core calls this once, after the handler.
@@ -182,11 +212,11 @@ impl<H> Route<H> {
     }
 
     fn value(&self, name: &'static str, raw: &str) -> (&'static str, String) {
-        let kind = self.params.iter().find(|p| p.name == name).map_or(ParamKind::Exact, |p| p.kind);
-        match kind {
-            ParamKind::Exact => (name, raw.to_owned()),
-            ParamKind::Folded => (name, raw.to_lowercase()),
-        }
+        (name, self.kind_of(name).canonical(raw))
+    }
+
+    fn kind_of(&self, name: &str) -> ParamKind {
+        self.params.iter().find(|p| p.name == name).map_or(ParamKind::Exact, |p| p.kind)
     }
 }
 
@@ -261,6 +291,19 @@ mod tests {
         assert_eq!(canonical("roles/{name}/{path*}", "roles/ADMIN/A/b"), "roles/admin/A/b");
         assert_eq!(canonical("roles/{name}/{path*}/tune", "roles/A/B/c/tune"), "roles/a/B/c/tune");
         assert_eq!(canonical("roles/{name}/{path*?}", "roles/A"), "roles/a");
+    }
+
+    #[test]
+    fn cve_2026_89322_access_lists_know_which_names_are_the_same_in_any_case() {
+        let folded = |pattern, path: &str| {
+            let route = route(pattern);
+            route.folded(&route.matches(path).unwrap())
+        };
+        assert_eq!(folded("roles/{name}", "roles/AdMin"), [1]);
+        assert_eq!(folded("roles/{name}/id", "roles/ADMIN/id"), [1]);
+        assert_eq!(folded("{name*}/tune", "A/b/tune"), [0, 1]);
+        assert_eq!(folded("roles/{path*?}", "roles"), [0; 0]);
+        assert_eq!(folded("data/{path*}", "data/A"), [0; 0]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use strongroom_types::{JsonMap, Operation, Timestamp};
 use crate::builtin::ROOT;
 use crate::capability::Capabilities;
 use crate::parameters::Fault;
+use crate::path::AclPath;
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::rule::{Merged, Rule, Source};
@@ -25,7 +26,8 @@ use crate::trie::Trie;
 /// 4. for list and scan, the same without the trailing slash. This must be last: a `deny` on `private/*` also
 ///    holds for the list of `private/` (GHSA-xp3c-3jw3-4vcr).
 ///
-/// Only this one rule counts; rules of other patterns add nothing to it.
+/// Only this one rule counts; rules of other patterns add nothing to it. Patterns that differ only in the case of what
+/// is a name in any case ([`AclPath::folded`]) are one pattern there.
 #[derive(Debug, Default)]
 pub struct Acl {
     root: bool,
@@ -34,12 +36,14 @@ pub struct Acl {
     exact: HashMap<Box<str>, usize>,
     /// All others, likewise.
     wild: Trie,
+    /// Those of both kinds that have upper case, likewise; ascending.
+    upper: Vec<usize>,
 }
 
 /// What a request wants.
 pub struct Ask<'a> {
-    /// Canonical, without `/v1/`; for list and scan with a slash at its end.
-    pub path: &'a str,
+    /// What is asked for.
+    pub path: AclPath<'a>,
     /// Create and update already told apart.
     pub operation: Operation,
     /// From the body or the query; `None` is the same as none at all.
@@ -120,7 +124,7 @@ pub struct VisibleMounts<'a> {
 impl VisibleMounts<'_> {
     /// See [`Acl::visible`].
     pub fn contains(&self, mount: &str) -> bool {
-        let at = || self.acl.find(mount, Operation::List, self.now);
+        let at = || self.acl.find(mount.into(), Operation::List, self.now);
         self.acl.root
             || at().is_some_and(|(_, merged)| !merged.capabilities.is_deny())
             || self.ways.goes_to(&mount.trim_end_matches('/').split('/').collect::<Vec<_>>())
@@ -149,6 +153,9 @@ impl Acl {
                 acl.exact.insert(pattern.text().into(), index);
             } else {
                 acl.wild.insert(&pattern, index);
+            }
+            if pattern.has_upper_case() {
+                acl.upper.push(index);
             }
             acl.rules.push(Rule::new(pattern, stanzas));
         }
@@ -183,22 +190,22 @@ impl Acl {
 
     /// The capabilities on a path at a time, as `sys/capabilities` tells them: in alphabetical order; `root` alone, or
     /// `deny` alone.
-    pub fn capabilities(&self, path: &str, now: Timestamp) -> Vec<&'static str> {
-        if self.root { vec![ROOT] } else { self.held(path, now).words() }
+    pub fn capabilities<'a>(&self, path: impl Into<AclPath<'a>>, now: Timestamp) -> Vec<&'static str> {
+        if self.root { vec![ROOT] } else { self.held(path.into(), now).words() }
     }
 
     /// Whether `sudo` is granted on a path at a time, with whatever else.
-    pub fn has_sudo(&self, path: &str, now: Timestamp) -> bool {
-        self.root || self.held(path, now).contains(Capabilities::SUDO)
+    pub fn has_sudo<'a>(&self, path: impl Into<AclPath<'a>>, now: Timestamp) -> bool {
+        self.root || self.held(path.into(), now).contains(Capabilities::SUDO)
     }
 
     /// Whether `operation`, of those that write, could be granted on a path at a time. Whether a write creates or updates
     /// is not known before its body is: one of the two is enough.
-    pub fn may_write(&self, path: &str, operation: Operation, now: Timestamp) -> bool {
+    pub fn may_write<'a>(&self, path: impl Into<AclPath<'a>>, operation: Operation, now: Timestamp) -> bool {
         let either = [Operation::Create, Operation::Update];
         let wanted = if either.contains(&operation) { &either[..] } else { &[operation][..] };
         self.root
-            || self.find(path, operation, now).is_some_and(|(_, merged)| {
+            || self.find(path.into(), operation, now).is_some_and(|(_, merged)| {
                 let granted = merged.capabilities;
                 !granted.is_deny()
                     && wanted.iter().any(|one| granted.contains(Capabilities::needed_for(*one)))
@@ -210,7 +217,7 @@ impl Acl {
         let grants = |rule: &Rule| rule.at(now).is_some_and(|merged| !merged.capabilities.is_deny());
         self.root
             || self
-                .find(mount, Operation::List, now)
+                .find(mount.into(), Operation::List, now)
                 .is_some_and(|(_, merged)| !merged.capabilities.is_deny())
             || self.rules.iter().any(|rule| rule.pattern.reaches(mount) && grants(rule))
     }
@@ -233,7 +240,7 @@ impl Acl {
         if operation == Operation::Help {
             return "help is always allowed".into();
         }
-        let Some((rule, merged)) = self.find(path, operation, now) else {
+        let Some((rule, merged)) = self.find(path.into(), operation, now) else {
             return format!("{name} is refused: no policy speaks of this path");
         };
         let rule = format!("the rule \"{}\" (of {})", rule.pattern, merged.policies().join(", "));
@@ -257,19 +264,32 @@ impl Acl {
         })
     }
 
-    fn held(&self, path: &str, now: Timestamp) -> Capabilities {
+    fn held(&self, path: AclPath<'_>, now: Timestamp) -> Capabilities {
         // List, so that a path with a slash at its end is also looked for without.
         let found = self.find(path, Operation::List, now);
         found.map_or(Capabilities::NONE, |(_, merged)| merged.capabilities)
     }
 
     /// The one rule for a path: see [`Acl`] for the order.
-    fn find(&self, path: &str, operation: Operation, now: Timestamp) -> Option<(&Rule, Cow<'_, Merged>)> {
-        let path = path.trim_start_matches('/');
-        let bare = path.strip_suffix('/').filter(|_| matches!(operation, Operation::List | Operation::Scan));
-        self.exact(path, now)
+    fn find(
+        &self,
+        path: AclPath<'_>,
+        operation: Operation,
+        now: Timestamp,
+    ) -> Option<(&Rule, Cow<'_, Merged>)> {
+        let is_list = matches!(operation, Operation::List | Operation::Scan);
+        let text = path.text.trim_start_matches('/');
+        let bare = text.strip_suffix('/').filter(|_| is_list);
+        if !path.folded.is_empty() && !self.upper.is_empty() {
+            let in_any_case = |text, exact| self.in_any_case(AclPath { text, ..path }, exact, now);
+            return in_any_case(text, true)
+                .or_else(|| in_any_case(bare?, true))
+                .or_else(|| in_any_case(text, false))
+                .or_else(|| in_any_case(bare?, false));
+        }
+        self.exact(text, now)
             .or_else(|| self.exact(bare?, now))
-            .or_else(|| self.best(path, now))
+            .or_else(|| self.best(text, now))
             .or_else(|| self.best(bare?, now))
     }
 
@@ -291,5 +311,33 @@ impl Acl {
             }
         });
         best
+    }
+
+    /// As [`Acl::exact`] or [`Acl::best`], for a path with names that are the same in any case. All patterns with upper
+    /// case are gone through: few policies have any, and few routes such names.
+    fn in_any_case(
+        &self,
+        path: AclPath<'_>,
+        exact: bool,
+        now: Timestamp,
+    ) -> Option<(&Rule, Cow<'_, Merged>)> {
+        let mut found: Vec<(Cow<'_, Pattern>, &Rule)> = Vec::new();
+        let mut add = |index: usize| {
+            let rule = self.rules.get(index).filter(|rule| !rule.pattern.has_upper_case());
+            found.extend(rule.map(|rule| (Cow::Borrowed(&rule.pattern), rule)));
+        };
+        match exact {
+            true => self.exact.get(path.text).copied().into_iter().for_each(&mut add),
+            false => self.wild.matching(path.text, &mut add),
+        }
+        for rule in self.upper.iter().filter_map(|index| self.rules.get(*index)) {
+            let folded = rule.pattern.folded(path).filter(|_| rule.pattern.is_exact() == exact);
+            found.extend(folded.map(|pattern| (Cow::Owned(pattern), rule)));
+        }
+        found.retain(|(_, rule)| rule.counting(now).next().is_some());
+        let (best, rule) = found.iter().max_by(|(a, _), (b, _)| a.priority().cmp(&b.priority()))?;
+        let same = found.iter().filter(|(pattern, _)| pattern == best);
+        let merged = Merged::of(same.flat_map(|(_, rule)| rule.counting(now)))?;
+        Some((rule, Cow::Owned(merged)))
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`hcl`] | HCL and JSON into one tree with positions; also read by the server's configuration |
 //! | [`policy`] | a policy's text into [`Stanza`]s, or an error that names line and word |
+//! | [`path`] | [`AclPath`]: the path of a request, and which of its names are the same in any case |
 //! | [`pattern`] | the path of a stanza, and which of two that match is the better |
 //! | [`capability`] | the words `create`, `read`, … as a set |
 //! | [`parameters`] | `allowed_parameters` and its like |
@@ -19,6 +20,7 @@ pub mod hcl;
 pub mod name;
 pub mod parameters;
 pub mod password;
+pub mod path;
 pub mod pattern;
 pub mod policy;
 mod rule;
@@ -28,6 +30,7 @@ pub use acl::{Acl, Ask, Decision, Reason, VisibleMounts};
 pub use capability::Capabilities;
 pub use name::{NameError, PolicyName};
 pub use password::PasswordPolicy;
+pub use path::AclPath;
 pub use pattern::Pattern;
 pub use policy::{Policy, PolicyError, Stanza};
 

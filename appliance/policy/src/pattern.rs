@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 
 use strongroom_types::path::{ApiPath, MAX_PATH, PathError};
 
+use crate::path::AclPath;
+
 /// Most segments in a stanza's path.
 pub const MAX_SEGMENTS: usize = 128;
 
@@ -79,6 +81,32 @@ impl Pattern {
         !self.open_ended && self.plus_segments() == 0
     }
 
+    /// Whether anything of it is not in lower case.
+    pub fn has_upper_case(&self) -> bool {
+        self.text.to_lowercase() != self.text
+    }
+
+    /// If it matches `path`: the pattern with those of its own segments in lower case that are names in any case there.
+    pub fn folded(&self, path: AclPath<'_>) -> Option<Self> {
+        let last = self.text.split('/').count() - 1;
+        let mut given = path.text.split('/');
+        let mut own = Vec::new();
+        for (at, segment) in self.text.split('/').enumerate() {
+            let there = given.next()?;
+            let (folds, goes_on) = (path.folded.contains(&at), self.open_ended && at == last);
+            let segment = match (folds, goes_on) {
+                _ if segment == "+" => Some(segment.into()),
+                (false, false) => (segment == there).then(|| segment.into()),
+                (false, true) => there.starts_with(segment).then(|| segment.into()),
+                (true, false) => Some(segment.to_lowercase()).filter(|own| own == there),
+                (true, true) => beginning(segment, there),
+            };
+            own.push(segment?);
+        }
+        let is_whole = self.open_ended || given.next().is_none();
+        is_whole.then(|| Self { text: own.join("/"), open_ended: self.open_ended })
+    }
+
     /// Where it stands among all that match the same path.
     pub fn priority(&self) -> Priority<'_> {
         Priority {
@@ -110,6 +138,14 @@ impl Pattern {
         let start = before.iter().map(|segment| segment.len() + 1).sum();
         (self.plus_segments() > 0).then_some(start)
     }
+}
+
+/// `text` in lower case, as `name` begins with it. A letter at the end of a word can be another than within it (Σ).
+fn beginning(text: &str, name: &str) -> Option<String> {
+    let ended = text.to_lowercase();
+    let mut within = format!("{text}x").to_lowercase();
+    within.pop();
+    [ended, within].into_iter().find(|text| name.starts_with(text))
 }
 
 impl std::fmt::Display for Pattern {

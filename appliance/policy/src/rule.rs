@@ -48,13 +48,17 @@ impl Rule {
         if let Some(merged) = &self.merged {
             return Some(Cow::Borrowed(merged));
         }
-        let counts = |stanza: &Stanza| stanza.expiration.is_none_or(|end| now < end);
-        Merged::of(self.stanzas.iter().filter(|(_, stanza)| counts(stanza))).map(Cow::Owned)
+        Merged::of(self.counting(now)).map(Cow::Owned)
+    }
+
+    /// The stanzas that count at `now`.
+    pub fn counting(&self, now: Timestamp) -> impl Iterator<Item = &Source> {
+        self.stanzas.iter().filter(move |(_, stanza)| stanza.expiration.is_none_or(|end| now < end))
     }
 }
 
 impl Merged {
-    fn of<'a>(stanzas: impl Iterator<Item = &'a Source>) -> Option<Self> {
+    pub fn of<'a>(stanzas: impl Iterator<Item = &'a Source>) -> Option<Self> {
         let mut merged: Option<Self> = None;
         for (policy, stanza) in stanzas {
             merged.get_or_insert_default().add(policy, stanza);
@@ -119,6 +123,7 @@ impl Merged {
     fn named(&self, chosen: impl Fn(Capabilities) -> bool) -> Vec<Arc<str>> {
         let mut names: Vec<_> =
             self.sources.iter().filter(|(_, own)| chosen(*own)).map(|(name, _)| name.clone()).collect();
+        names.sort();
         names.dedup();
         names
     }

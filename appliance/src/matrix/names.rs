@@ -1,6 +1,6 @@
 //! Names that are not canonical, and names that only look like another.
 
-use strongroom_engine::ParamKind;
+use strongroom_engine::{Operation, ParamKind};
 use strongroom_types::error::Kind as Blame;
 
 use super::Watch;
@@ -55,6 +55,16 @@ async fn c1_and_c15_a_name_that_is_not_canonical_is_refused_and_nothing_changes(
     watch.unchanged(named.map(|spot| (spot, ())), cases).await;
 }
 
+/// Whether its names are the same in any case.
+fn folds(spot: &Spot) -> bool {
+    spot.entry.params.iter().all(|param| param.kind == ParamKind::Folded)
+}
+
+/// Its path as a policy may have it, with its names in some upper case.
+fn spelt(spot: &Spot) -> String {
+    format!("{}{}", spot.with("tHiNG"), if spot.is_list() { "/" } else { "" })
+}
+
 /// What is allowed or denied for one name is so for that name under all its spellings, and for no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2026_89322_and_c2_a_name_that_looks_like_another_inherits_nothing_and_gets_past_nothing() {
@@ -64,12 +74,14 @@ async fn cve_2026_89322_and_c2_a_name_that_looks_like_another_inherits_nothing_a
     for (number, spot) in named.enumerate() {
         let path = spot.acl_path();
         let only = format!("path \"{path}\" {{ {ALL} }}");
+        // What folds is denied however the policy spells it.
+        let path = if folds(spot) { spelt(spot) } else { path };
         let but = format!("path \"*\" {{ {ALL} }}\npath \"{path}\" {{ capabilities = [\"deny\"] }}");
         let only = watch.rig.token(&format!("only-{number}"), &only).await;
         prepared.push((spot, (only, watch.rig.token(&format!("but-{number}"), &but).await)));
     }
     let cases = async |watch: &Watch, spot: &Spot, (only, but): (String, String)| {
-        let folds = spot.entry.params.iter().all(|param| param.kind == ParamKind::Folded);
+        let folds = folds(spot);
         for name in LIKE.iter().filter(|name| !(folds && name.to_lowercase() == THING)) {
             let ask = spot.ask(&only).path(spot.with(name));
             watch.refused(spot, ask, Blame::Denied, "allowed for another name").await;
@@ -81,4 +93,24 @@ async fn cve_2026_89322_and_c2_a_name_that_looks_like_another_inherits_nothing_a
         }
     };
     watch.unchanged(prepared, cases).await;
+}
+
+/// A policy that writes a name in upper case speaks of it where names are the same in any case, and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_89322_a_name_in_upper_case_in_a_policy_is_the_name_where_its_route_folds_it() {
+    const ASKS: &str = "path \"sys/capabilities-self\" { capabilities = [\"update\"] }";
+    let (watch, spots) = (Watch::new().await, spots());
+    let named = spots.iter().filter(|spot| !spot.entry.params.is_empty() && !spot.entry.rule.is_open());
+    for (number, spot) in named.enumerate() {
+        let (path, spelt) = (spot.acl_path(), spelt(spot));
+        let grant = format!("path \"{spelt}\" {{ {ALL} }}");
+        let deny = format!("path \"*\" {{ {ALL} }}\npath \"{spelt}\" {{ capabilities = [\"deny\"] }}");
+        for (word, policy, is_granted) in [("in", grant, folds(spot)), ("out", deny, !folds(spot))] {
+            let token = watch.rig.token(&format!("{word}-{number}"), &format!("{policy}\n{ASKS}")).await;
+            let body = serde_json::json!({ "paths": [path] }).to_string();
+            let ask = spot.ask_for(Operation::Update, &token).path("sys/capabilities-self").body(body);
+            let told = watch.rig.ask(ask).await.unwrap().to_string();
+            watch.holds(told.contains("sudo") == is_granted, || format!("{spot}, {word}: {told}"));
+        }
+    }
 }

@@ -204,6 +204,32 @@ async fn cve_2026_89322_and_ghsa_fg5x_a_deny_holds_for_every_spelling_of_the_nam
         let answer = one.send("PUT", &format!("sys/policies/acl/{name}"), Some(&body)).await.unwrap();
         assert_eq!(answer.status, status, "{name}: {}", answer.body);
     }
+    // A policy may spell the name as it likes: what it denies to one spelling it denies to all, and so what it grants.
+    root.send("POST", "sys/auth/approle", Some(&json!({"type": "approle"}))).await.unwrap();
+    for role in ["myapp", "other"] {
+        let made = root.send("POST", &format!("auth/approle/role/{role}"), Some(&json!({}))).await.unwrap();
+        assert_eq!(made.status, 204, "{}", made.body);
+    }
+    let text = "path \"auth/approle/role/*\" { capabilities = [\"read\", \"update\"] }\n\
+                path \"auth/approle/role/MyApp/*\" { capabilities = [\"deny\"] }";
+    let mut but = holding(&server, "but", text).await;
+    let text = "path \"auth/approle/role/MyApp/*\" { capabilities = [\"read\", \"update\"] }";
+    let mut only = holding(&server, "only", text).await;
+    for (role, by_but, by_only) in [
+        ("MyApp", 403, 200),
+        ("myapp", 403, 200),
+        ("MYAPP", 403, 200),
+        ("%4dyApp", 403, 200),
+        ("Other", 200, 403),
+    ] {
+        for (client, status) in [(&mut but, by_but), (&mut only, by_only)] {
+            let path = format!("auth/approle/role/{role}/role-id");
+            assert_eq!(client.send("GET", &path, None).await.unwrap().status, status, "{path}");
+            let path = format!("auth/approle/role/{role}/secret-id");
+            let answer = client.send("POST", &path, Some(&json!({}))).await.unwrap();
+            assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        }
+    }
 }
 
 /// Spellings that are the reserved name itself once they are canonical, and look-alikes that must gain nothing.

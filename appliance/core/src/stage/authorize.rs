@@ -9,7 +9,7 @@ use strongroom_types::error::Kind;
 use strongroom_types::{JsonMap, Operation, Refusal, Request, Timestamp};
 
 use super::proof::Proof;
-use super::{Asker, Read, Target};
+use super::{Asker, CanonicalPath, Read, Target};
 use crate::active::Active;
 use crate::{perform, wrapping};
 
@@ -26,7 +26,7 @@ pub struct Authorized {
     /// What is stored, as this request sees it.
     pub snapshot: Arc<dyn Snapshot>,
     /// What was asked of the access list, to ask it again.
-    acl_path: String,
+    acl_path: CanonicalPath,
     wrap_ttl: Option<u64>,
     _proof: Proof,
 }
@@ -57,7 +57,7 @@ pub fn authorize(active: &Active, request: Request<Read>) -> Result<Request<Auth
 pub struct Standing {
     asker: Asker,
     operation: Operation,
-    acl_path: String,
+    acl_path: CanonicalPath,
     given: Arc<JsonMap>,
     needs_sudo: bool,
 }
@@ -67,7 +67,7 @@ impl Standing {
     pub fn holds(&self, active: &Active) -> bool {
         let asker = active.snapshot().and_then(|snapshot| self.asker.again(active, &snapshot));
         let ask = Ask {
-            path: &self.acl_path,
+            path: self.acl_path.asked(),
             operation: self.operation,
             parameters: Some(&self.given),
             wrap_ttl: None,
@@ -86,12 +86,12 @@ pub(super) fn denied_by_policy() -> Refusal {
 impl Authorized {
     /// The canonical path of what is asked for.
     pub fn path(&self) -> &str {
-        self.acl_path.trim_end_matches('/')
+        self.acl_path.bare()
     }
 
     /// Whether `sudo` is granted on what is asked for, where only some of it asks for that.
     pub fn has_sudo(&self, now: Timestamp) -> bool {
-        self.asker.as_ref().is_some_and(|asker| asker.acl.has_sudo(&self.acl_path, now))
+        self.asker.as_ref().is_some_and(|asker| asker.acl.has_sudo(self.acl_path.asked(), now))
     }
 
     /// What is asked again, time after time, of an answer that goes on. There is none without a token.
@@ -152,7 +152,7 @@ impl Authorized {
             return Err(denied_by_policy());
         }
         let decision = asker.acl.check(&Ask {
-            path: &self.acl_path,
+            path: self.acl_path.asked(),
             operation,
             parameters: Some(&self.given),
             wrap_ttl: self.wrap_ttl,

@@ -104,7 +104,7 @@ fn take_quota(active: &Active, request: &Request<Authenticated>, bill: &mut Bill
     bill.charged(table.charge(&charge), table.config.response_headers).map_err(|refusal| match asker {
         Some(asker)
             if !routed.target.unauthenticated()
-                && asker.acl.capabilities(&routed.acl_path, active.now()) == ["deny"] =>
+                && asker.acl.capabilities(routed.acl_path.asked(), active.now()) == ["deny"] =>
         {
             denied_by_policy()
         }
@@ -141,7 +141,7 @@ fn role(active: &Active, request: &Request<Read>) -> Option<String> {
 
 /// The mount, the whole path and what of it is below the mount, also where nothing answers.
 fn place<'r>(mounts: &'r MountTable, routed: &'r Routed) -> (Option<MountId>, &'r str, &'r str) {
-    let path = routed.acl_path.trim_end_matches('/');
+    let path = routed.acl_path.bare();
     if let Target::Engine { mount, .. } = &routed.target {
         let below = path.strip_prefix(mount.record.path.as_str()).unwrap_or_default();
         return (Some(mount.record.id), path, below);

@@ -12,7 +12,7 @@ use strongroom_types::{JsonMap, Operation, Refusal, Request, Secret};
 
 use super::authorize::denied_by_policy;
 use super::proof::Proof;
-use super::{Asker, Charged, Target};
+use super::{Asker, CanonicalPath, Charged, Target};
 use crate::active::Active;
 use crate::form;
 use crate::json::{self, JsonError};
@@ -25,7 +25,7 @@ pub struct Read {
     /// Who answers.
     pub target: Target,
     /// The path as access lists see it.
-    pub acl_path: String,
+    pub acl_path: CanonicalPath,
     /// Who asks.
     pub asker: Option<Asker>,
     /// What the handler gets.
@@ -44,13 +44,13 @@ pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<
     let acl = stage.asker.as_ref().filter(|_| !stage.routed.target.unauthenticated()).map(|a| a.acl.clone());
     let path = stage.routed.acl_path.clone();
     let may_write =
-        acl.as_ref().is_some_and(|acl| acl.may_write(&path, request.head.operation, active.now()));
+        acl.as_ref().is_some_and(|acl| acl.may_write(path.asked(), request.head.operation, active.now()));
     let most = active.settings.max_request_size;
     let most = if may_write { most } else { most.min(STRANGERS_BODY) };
     read_for_anybody(active, request, most).await.map_err(|refusal| match acl {
         // Of more than a stranger's body nothing was read: it is not what is wrong.
         Some(_) if refusal.kind == Kind::TooLarge && !may_write => denied_by_policy(),
-        Some(acl) if acl.capabilities(&path, active.now()) == ["deny"] => denied_by_policy(),
+        Some(acl) if acl.capabilities(path.asked(), active.now()) == ["deny"] => denied_by_policy(),
         _ => refusal,
     })
 }

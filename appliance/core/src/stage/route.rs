@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use strongroom_engine::route::find;
 use strongroom_engine::{Endpoint, Handler, Route, Table, openapi};
+use strongroom_policy::AclPath;
 use strongroom_types::request::{BodySource, Head};
 use strongroom_types::{ApiPath, Operation, Received, Refusal, Request};
 
@@ -24,7 +25,7 @@ pub struct Routed {
     /// The values of the path's parameters, canonical.
     pub params: Params,
     /// The path as access lists see it: with a trailing slash on lists.
-    pub acl_path: String,
+    pub acl_path: CanonicalPath,
     _proof: Proof,
 }
 
@@ -62,7 +63,7 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
     let head = &request.head;
     let path = head.path.as_str();
     let is_list = matches!(head.operation, Operation::List | Operation::Scan);
-    let Located { target, params, path, is_open } = if !head.namespace.is_empty() {
+    let Located { target, params, path, folded, is_open } = if !head.namespace.is_empty() {
         nowhere(path, no_handler(&format!("{}/{path}", head.namespace)))
     } else if head.path.has_trailing_slash() && !is_list && head.operation != Operation::Help {
         // The access list tells `a/` from `a`: what it allows must not be answered with the other one.
@@ -74,8 +75,8 @@ pub fn route(active: &Active, request: Request<Received>) -> Result<Request<Rout
         // Whoever has no token may ask there, and is told how not to.
         return Err(refusal.clone());
     }
-    let acl_path =
-        if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.into_owned() };
+    let text = if is_list || head.path.has_trailing_slash() { format!("{path}/") } else { path.into_owned() };
+    let acl_path = CanonicalPath { text, folded };
     Ok(request.advance(|received| Routed {
         body: received.body,
         target,
@@ -96,12 +97,32 @@ pub fn misspelt(head: &Head) -> Option<Refusal> {
 }
 
 /// `path` as access lists see it when it is asked for: with its parameters as its route has them.
-pub fn acl_path(active: &Active, path: &ApiPath) -> String {
-    let mut canonical = locate(active, path.as_str(), Operation::Read).path.into_owned();
+pub fn acl_path(active: &Active, path: &ApiPath) -> CanonicalPath {
+    let Located { path: canonical, folded, .. } = locate(active, path.as_str(), Operation::Read);
+    let mut text = canonical.into_owned();
     if path.has_trailing_slash() {
-        canonical.push('/');
+        text.push('/');
     }
-    canonical
+    CanonicalPath { text, folded }
+}
+
+/// A path as access lists see it, kept with the request.
+#[derive(Clone)]
+pub struct CanonicalPath {
+    text: String,
+    folded: Vec<usize>,
+}
+
+impl CanonicalPath {
+    /// What access lists are asked.
+    pub fn asked(&self) -> AclPath<'_> {
+        AclPath { text: &self.text, folded: &self.folded }
+    }
+
+    /// Without the slash at its end.
+    pub fn bare(&self) -> &str {
+        self.text.trim_end_matches('/')
+    }
 }
 
 type Params = Vec<(&'static str, String)>;
@@ -111,6 +132,8 @@ struct Located<'p> {
     params: Params,
     /// The path with its parameters in their canonical form.
     path: Cow<'p, str>,
+    /// Which segments of it are parameters that are the same in any case.
+    folded: Vec<usize>,
     /// Whether the path's route needs no token.
     is_open: bool,
 }
@@ -119,24 +142,24 @@ fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'
     if operation == Operation::Help
         && let Some(target) = help_of_root(active, path)
     {
-        return Located { target, params: Vec::new(), path: Cow::Borrowed(path), is_open: false };
+        return Located { target, is_open: false, ..nowhere(path, Refusal::not_found()) };
     }
     if let Some((prefix, tables, rest)) = own_tables(path) {
         let Some((route, params)) = tables.iter().find_map(|table| find(table, rest)) else {
             return nowhere(path, unsupported_path());
         };
-        let path = canonical(path, rest, route, &params);
+        let (path, folded) = canonical(path, rest, route, &params);
         let target = match route.endpoint(operation) {
             None if operation == Operation::Help => help(active, prefix, "", route),
             None => Target::Nowhere(Refusal::unsupported()),
             Some(endpoint) => Target::System { route, endpoint },
         };
-        return Located { target, params, path, is_open: route.unauthenticated };
+        return Located { target, params, path, folded, is_open: route.unauthenticated };
     }
     let mounts = active.mounts.load();
     let Some((mount, rest)) = mounts.find(path) else { return nowhere(path, no_handler(path)) };
     let Some((route, params)) = find(mount.routes, rest) else { return nowhere(path, unsupported_path()) };
-    let path = canonical(path, rest, route, &params);
+    let (path, folded) = canonical(path, rest, route, &params);
     let target = match route.endpoint(operation) {
         None if operation == Operation::Help => {
             let at = &mount.record.path;
@@ -145,14 +168,23 @@ fn locate<'p>(active: &Active, path: &'p str, operation: Operation) -> Located<'
         None => Target::Nowhere(Refusal::unsupported()),
         Some(endpoint) => Target::Engine { mount: mount.clone(), route, endpoint },
     };
-    Located { target, params, path, is_open: route.unauthenticated }
+    Located { target, params, path, folded, is_open: route.unauthenticated }
 }
 
-/// `path`, of which `route` has matched `rest`, in its one canonical form.
-fn canonical<'p, H>(path: &'p str, rest: &'p str, route: &Route<H>, params: &Params) -> Cow<'p, str> {
+/// `path`, of which `route` has matched `rest`, in its one canonical form, and which segments were made so.
+fn canonical<'p, H>(
+    path: &'p str,
+    rest: &'p str,
+    route: &Route<H>,
+    params: &Params,
+) -> (Cow<'p, str>, Vec<usize>) {
     match (route.canonical(rest, params), path.strip_suffix(rest)) {
-        (Cow::Owned(rest), Some(prefix)) => Cow::Owned(format!("{prefix}{rest}")),
-        _ => Cow::Borrowed(path),
+        (Cow::Owned(rest), Some(prefix)) => {
+            let before = prefix.matches('/').count();
+            let folded = route.folded(params).into_iter().map(|at| before + at).collect();
+            (Cow::Owned(format!("{prefix}{rest}")), folded)
+        }
+        _ => (Cow::Borrowed(path), Vec::new()),
     }
 }
 
@@ -198,6 +230,7 @@ fn nowhere(path: &str, refusal: Refusal) -> Located<'_> {
         target: Target::Nowhere(refusal),
         params: Vec::new(),
         path: Cow::Borrowed(path),
+        folded: Vec::new(),
         is_open: false,
     }
 }

@@ -80,7 +80,7 @@ fn answer(scene: &Scene<'_>, acl: &Acl) -> Result<Work, Refusal> {
 /// request can have is granted nothing.
 fn held(scene: &Scene<'_>, acl: &Acl, asked: &str) -> Vec<&'static str> {
     match ApiPath::from_text(asked.strip_prefix('/').unwrap_or(asked)) {
-        Ok(path) => acl.capabilities(&stage::acl_path(scene.active, &path), scene.now),
+        Ok(path) => acl.capabilities(stage::acl_path(scene.active, &path).asked(), scene.now),
         Err(_) => vec!["deny"],
     }
 }

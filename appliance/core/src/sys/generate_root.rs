@@ -154,7 +154,7 @@ fn no_key() -> Refusal {
 fn may_by_token(scene: &Scene<'_>) -> bool {
     let Some(asker) = &scene.request.stage.asker else { return false };
     let ask = Ask {
-        path: "sys/generate-root/attempt",
+        path: "sys/generate-root/attempt".into(),
         operation: scene.request.head.operation,
         parameters: Some(&scene.request.stage.given),
         wrap_ttl: None,

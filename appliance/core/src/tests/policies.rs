@@ -255,3 +255,49 @@ async fn c3_what_a_passing_stanza_grants_is_told_while_it_does_and_not_after() {
         assert_eq!(told().await, [false; 9], "{policy}");
     }
 }
+
+/// Names that are the same in any case are so in a policy too, and no other name is.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_89322_a_policy_means_a_name_in_any_case_where_its_route_does() {
+    let rig = Rig::new().await;
+    rig.mount().await;
+    for name in ["myapp", "other"] {
+        let text = r#"path "x" { capabilities = ["read"] }"#;
+        rig.put(&format!("sys/policies/acl/{name}"), &rig.root, json!({ "policy": text })).await.unwrap();
+    }
+    for path in ["toy/MyApp", "toy/myapp"] {
+        rig.put(path, &rig.root, json!({"x": 1})).await.unwrap();
+    }
+    let told = async |token: &str, path: &str| {
+        let told = rig.put("sys/capabilities-self", token, json!({ "path": path })).await.unwrap();
+        told["data"]["capabilities"].clone()
+    };
+    let denies = r#"path "sys/policies/acl/*" { capabilities = ["read"] }
+        path "sys/policies/acl/MyApp" { capabilities = ["deny"] }
+        path "toy/*" { capabilities = ["read"] }
+        path "toy/MyApp" { capabilities = ["deny"] }"#;
+    let grants = r#"path "sys/policies/acl/MyApp" { capabilities = ["read"] }
+        path "toy/MyApp" { capabilities = ["read"] }"#;
+    for (policy, of_name, of_others) in [(denies, false, true), (grants, true, false)] {
+        rig.put("sys/policies/acl/case", &rig.root, json!({ "policy": policy })).await.unwrap();
+        let token = rig.token(json!({"policies": ["case"]})).await;
+        for (path, may) in [
+            ("sys/policies/acl/MyApp", of_name),
+            ("sys/policies/acl/myapp", of_name),
+            ("sys/policies/acl/MYAPP", of_name),
+            ("sys/policies/acl/other", of_others),
+            ("sys/policies/acl/OTHER", of_others),
+            // This route's names are as they are written.
+            ("toy/MyApp", of_name),
+            ("toy/myapp", of_others),
+        ] {
+            let answer = rig.get(path, &token).await;
+            assert_eq!(
+                answer.as_ref().err().map(|(kind, _)| *kind),
+                (!may).then_some(Kind::Denied),
+                "{path}"
+            );
+            assert_eq!(told(&token, path).await, json!([if may { "read" } else { "deny" }]), "{path}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use strongroom_types::Operation;
 
 use super::{NOW, acl, ask, refusal};
+use crate::AclPath;
 
 /// The path of a stanza and its words, as they are written.
 type Line = (String, Vec<&'static str>);
@@ -125,5 +126,37 @@ proptest! {
             told = vec!["deny"];
         }
         prop_assert_eq!(compiled.capabilities(path, NOW), told);
+    }
+
+    /// Names that are the same in any case: as if each pattern had been written in lower case there.
+    #[test]
+    fn a_policy_in_any_case_decides_as_one_in_lower_case(
+        lines in lines(),
+        path in prop::collection::vec(segment(), 1..5),
+        folded in prop::collection::vec(0..5_usize, 0..3),
+        spelling in any::<u64>(),
+    ) {
+        let text = path.join("/");
+        prop_assume!(!text.starts_with('/'));
+        let text_of = |lines: &[Line]| {
+            let stanza = |(path, words): &Line| format!("path {path:?} {{ capabilities = {words:?} }}\n");
+            lines.iter().map(stanza).collect::<String>()
+        };
+        // Some of the letters in upper case, one pattern not as the other.
+        let spelt = |number: usize, pattern: &str| -> String {
+            let upper = |at: usize| spelling.rotate_left((number * 7 + at) as u32) & 1 == 1;
+            pattern.char_indices().map(|(at, c)| if upper(at) { c.to_ascii_uppercase() } else { c }).collect()
+        };
+        let shouted: Vec<Line> = lines.iter().enumerate().map(|(i, (p, w))| (spelt(i, p), w.clone())).collect();
+        let lower = |pattern: &str| -> String {
+            let parts = pattern.split('/').enumerate();
+            let parts = parts.map(|(at, part)| if folded.contains(&at) { part.to_lowercase() } else { part.into() });
+            parts.collect::<Vec<_>>().join("/")
+        };
+        let lowered: Vec<Line> = shouted.iter().map(|(p, w)| (lower(p), w.clone())).collect();
+
+        let asked = AclPath { text: &text, folded: &folded };
+        let told = acl(&[&text_of(&shouted)]).capabilities(asked, NOW);
+        prop_assert_eq!(told, acl(&[&text_of(&lowered)]).capabilities(text.as_str(), NOW));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strongroom_types::Operation::{self, Create, Delete, List, Patch, Read, Scan, Update};
 
 use super::{NOW, acl, ask, grants, may, refusal};
-use crate::{Acl, Ask, Capabilities, Pattern, Policy, Reason};
+use crate::{Acl, AclPath, Ask, Capabilities, Pattern, Policy, Reason};
 
 #[test]
 fn each_verb_needs_its_own_capability() {
@@ -255,4 +255,68 @@ fn many_rules_do_not_hide_the_best() {
     assert!(may(&acl, "t/x/49999", Read));
     assert!(!may(&acl, "t/x/50000", Read));
     assert_eq!(refusal(&acl, &ask("t77/abc", Read)), Some(Reason::Denied));
+}
+
+/// The access list's answer on `role/…`, whose second segment is a name that is the same in any case.
+fn told(texts: &[&str], path: &str) -> Vec<&'static str> {
+    acl(texts).capabilities(AclPath { text: path, folded: &[1] }, NOW)
+}
+
+#[test]
+fn cve_2026_89322_a_name_in_any_case_is_meant_in_any_case_of_the_policy() {
+    let all = grants(&[("role/*", "read")]);
+    for spelt in ["role/MyApp", "role/MYAPP*", "role/MyA*", "role/myapp"] {
+        // As the only grant, and as a denial beside one.
+        assert_eq!(told(&[&grants(&[(spelt, "list")])], "role/myapp"), ["list"], "{spelt}");
+        assert_eq!(told(&[&all, &grants(&[(spelt, "deny")])], "role/myapp"), ["deny"], "{spelt}");
+        assert_eq!(told(&[&all, &grants(&[(spelt, "deny")])], "role/mine"), ["read"], "{spelt}");
+    }
+    assert_eq!(told(&[&all, &grants(&[("role/MyApp/*", "deny")])], "role/myapp/id"), ["deny"]);
+    assert_eq!(told(&[&all, &grants(&[("+/MyApp/id", "deny"), ("r*", "list")])], "role/myapp/id"), ["read"]);
+    // The rest of the path is as it is written; so is all of another path.
+    assert_eq!(told(&[&all, &grants(&[("role/MyApp/ID", "deny")])], "role/myapp/id"), ["read"]);
+    assert_eq!(told(&[&all, &grants(&[("Role/MyApp", "deny")])], "role/myapp"), ["read"]);
+    let exact = acl(&[&all, &grants(&[("role/MyApp", "deny")])]);
+    assert_eq!(exact.capabilities("role/myapp", NOW), ["read"]);
+    assert_eq!(exact.capabilities("role/MyApp", NOW), ["deny"]);
+    // Spellings of one pattern are one: they add up, and deny wins.
+    let [one, other] = ["role/MyApp/*", "role/myAPP/*"].map(|path| grants(&[(path, "read")]));
+    let lower = grants(&[("role/myapp/*", "update")]);
+    assert_eq!(told(&[&one, &lower], "role/myapp/id"), ["read", "update"]);
+    let denied = grants(&[("role/MYAPP/*", "deny")]);
+    for texts in [[&one, &other, &denied], [&denied, &one, &lower], [&lower, &denied, &other]] {
+        assert_eq!(told(&texts.map(String::as_str), "role/myapp/id"), ["deny"]);
+    }
+    // The best of several patterns is as good however it is written.
+    let better = grants(&[("role/MyApp/id", "update"), ("role/MYAPP/*", "deny")]);
+    assert_eq!(told(&[&better], "role/myapp/id"), ["update"]);
+    assert_eq!(told(&[&grants(&[("role/MyApp", "list")])], "role/myapp/"), ["list"]);
+}
+
+/// A letter in lower case can be longer or shorter than in upper case, and another one at the end of a word.
+#[test]
+fn a_name_of_any_script_is_meant_in_any_case() {
+    for (spelt, name) in [
+        ("ΟΔΟΣ", "οδος"),
+        ("ΟΔΟΣ*", "οδος"),
+        ("ΟΔΟΣ*", "οδοσα"),
+        ("ΟΔΟΣ*", "οδος-2"),
+        ("İ", "i\u{307}"),
+        ("ẞ*", "ßa"),
+        ("İ*", "i\u{307}a"),
+    ] {
+        let (path, denied) = (format!("role/{name}"), grants(&[(&format!("role/{spelt}"), "deny")]));
+        assert_eq!(told(&["path \"role/*\" { policy = \"read\" }", &denied], &path), ["deny"], "{spelt}");
+    }
+    // One is shorter than the other, and both are one pattern.
+    let spelt = "path \"role/İ/*\" { policy = \"deny\" } path \"role/i\u{307}/*\" { policy = \"read\" }";
+    assert_eq!(told(&[spelt], "role/i\u{307}/x"), ["deny"]);
+}
+
+#[test]
+fn a_spelling_that_has_ended_leaves_the_others() {
+    let ended = format!("path \"role/MyApp\" {{ capabilities = [\"deny\"] expiration = \"{NOW}\" }}");
+    let lasting = grants(&[("role/myAPP", "read")]);
+    assert_eq!(told(&[&ended, &lasting], "role/myapp"), ["read"]);
+    assert_eq!(told(&[&ended, "path \"role/*\" { policy = \"read\" }"], "role/myapp"), ["list", "read"]);
 }

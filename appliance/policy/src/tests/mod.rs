@@ -37,7 +37,7 @@ fn grants(pairs: &[(&str, &str)]) -> String {
 }
 
 fn ask(path: &str, operation: Operation) -> Ask<'_> {
-    Ask { path, operation, parameters: None, wrap_ttl: None, needs_sudo: false, now: NOW }
+    Ask { path: path.into(), operation, parameters: None, wrap_ttl: None, needs_sudo: false, now: NOW }
 }
 
 fn refusal(acl: &Acl, ask: &Ask<'_>) -> Option<Reason> {
