@@ -56,6 +56,24 @@ async fn a_quota_of_a_role_limits_its_logins_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_89322_a_quota_of_a_user_is_of_each_spelling_of_the_name() {
+    let server = Plain::start().await.unwrap();
+    let mut root = server.client();
+    assert_eq!(write(&mut root, "sys/auth/people", json!({"type": "userpass"})).await, DONE);
+    assert_eq!(write(&mut root, "auth/people/users/bob", json!({"password": "right"})).await, DONE);
+    let rate = json!({"path": "auth/people/login/Bob", "rate": 2, "interval": "1h"});
+    assert_eq!(write(&mut root, "sys/quotas/rate-limit/bob", rate).await, DONE);
+    let mut told = Vec::new();
+    for name in ["Bob", "bob", "BOB", "bob"] {
+        let body = json!({"password": "right"});
+        told.push(write(&mut root, &format!("auth/people/login/{name}"), body).await.0);
+    }
+    assert_eq!(told, [200, 200, 429, 429]);
+    let shown = root.send("GET", "sys/quotas/rate-limit/bob", None).await.unwrap().body;
+    assert_eq!(shown["data"]["path"], "auth/people/login/bob");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_a_role_are_counted_exactly_over_many_at_once_and_a_kill() {
     const MOST: usize = 7;
     let mut server = Plain::start().await.unwrap();

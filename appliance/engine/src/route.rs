@@ -188,6 +188,36 @@ impl<H> Route<H> {
         folded
     }
 
+    /// `path` with each parameter in its canonical form, if it goes the way of this route: it may end before the route does,
+    /// and in a `*` that stands for anything.
+    pub fn canonical_beginning(&self, path: &str) -> Option<String> {
+        let (text, star) = path.strip_suffix('*').map_or((path, ""), |text| (text, "*"));
+        let (mut rest, mut parts) = (Some(text), self.path.split('/'));
+        let mut canonical: Vec<String> = Vec::new();
+        while let Some(left) = rest {
+            let part = parts.next()?;
+            let name = part.strip_prefix('{').and_then(|part| part.strip_suffix('}'));
+            if let Some(name) =
+                name.and_then(|name| name.strip_suffix("*?").or_else(|| name.strip_suffix('*')))
+            {
+                canonical.push(self.kind_of(name).canonical(left));
+                break;
+            }
+            let (segment, after) =
+                left.split_once('/').map_or((left, None), |(segment, after)| (segment, Some(after)));
+            let goes_on = after.is_none() && !star.is_empty();
+            match name {
+                Some(name) => canonical.push(self.kind_of(name).canonical(segment)),
+                None if segment == part || goes_on && part.starts_with(segment) => {
+                    canonical.push(segment.into())
+                }
+                None => return None,
+            }
+            rest = after;
+        }
+        Some(canonical.join("/") + star)
+    }
+
     /// `reply` with the warnings that `given` (the body's keys; on reads, the query's) deserves: keys that no endpoint
     /// of this route declares, and keys that the path has already given. Only an answer with a body can carry them;
     /// a 204 stays one. Core calls this once, after the handler.
@@ -291,6 +321,26 @@ mod tests {
         assert_eq!(canonical("roles/{name}/{path*}", "roles/ADMIN/A/b"), "roles/admin/A/b");
         assert_eq!(canonical("roles/{name}/{path*}/tune", "roles/A/B/c/tune"), "roles/a/B/c/tune");
         assert_eq!(canonical("roles/{name}/{path*?}", "roles/A"), "roles/a");
+    }
+
+    #[test]
+    fn the_beginning_of_a_path_is_canonical_too() {
+        let canonical = |pattern, path: &str| route(pattern).canonical_beginning(path);
+        for (pattern, path, wanted) in [
+            ("roles/{name}/id", "roles/AdMin/id", "roles/admin/id"),
+            ("roles/{name}/id", "roles/AdMin", "roles/admin"),
+            ("roles/{name}/id", "roles/Ad*", "roles/ad*"),
+            ("roles/{name}/id", "roles/AdMin/*", "roles/admin/*"),
+            ("roles/{name}/id", "roles/AdMin/i*", "roles/admin/i*"),
+            ("roles/{name}/id", "ro*", "ro*"),
+            ("roles/{name}/{path*}", "roles/A/B/C*", "roles/a/B/C*"),
+            ("data/{path*}", "data/A/*", "data/A/*"),
+        ] {
+            assert_eq!(canonical(pattern, path).as_deref(), Some(wanted), "{path}");
+        }
+        for path in ["Roles/a", "roles/a/ID", "roles/a/x*", "roles/a/id/b", "other"] {
+            assert_eq!(canonical("roles/{name}/id", path), None, "{path}");
+        }
     }
 
     #[test]

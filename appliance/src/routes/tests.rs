@@ -68,6 +68,31 @@ fn every_operation_says_what_it_is_for_and_stands_once() {
     }
 }
 
+/// Quotas and access lists know a name before it is known which route is meant: routes that share a place agree on it.
+#[test]
+fn names_at_one_place_of_a_table_fold_in_all_routes_or_in_none() {
+    let all = all();
+    let mut compared = 0;
+    for (entry, other) in all.iter().flat_map(|entry| all.iter().map(move |other| (entry, other))) {
+        if entry.prefix != other.prefix {
+            continue;
+        }
+        for (part, there) in entry.path.split('/').zip(other.path.split('/')) {
+            let [name, same] = [part, there].map(|part| part.trim_matches(['{', '}', '*', '?']));
+            match (part.starts_with('{'), there.starts_with('{')) {
+                (true, true) => {
+                    let kind = |of: &Entry, name| of.params.iter().find(|p| p.name == name).unwrap().kind;
+                    assert_eq!(kind(entry, name), kind(other, same), "{} {}", entry.path, other.path);
+                    compared += 1;
+                }
+                (false, false) if part != there => break,
+                (is_name, _) => assert!(is_name || part == part.to_lowercase(), "{part}"),
+            }
+        }
+    }
+    assert!(compared > 100, "{compared}");
+}
+
 #[test]
 fn every_engine_and_method_is_shown() {
     let text = answer(&Wish::default());

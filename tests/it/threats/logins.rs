@@ -139,6 +139,15 @@ async fn cve_2025_6004_and_54998_every_spelling_of_a_name_shares_one_count() {
     assert_eq!((told, last), (vec![400; 5], 403));
     paths.truncate(1);
     assert_eq!(guess(&server, &paths, "auth/people/login/TESTING").await, (vec![403], 403));
+    // An operator may spell it as he likes, too.
+    let seen = root.send("GET", "sys/locked-users", None).await.unwrap();
+    let method = &seen.body["data"]["by_namespace"][0]["mount_accessors"][0]["mount_accessor"];
+    let path = format!("sys/locked-users/{}/unlock/TestING", method.as_str().unwrap());
+    assert_eq!(root.send("POST", &path, None).await.unwrap().status, 204);
+    let seen = root.send("GET", "sys/locked-users", None).await.unwrap();
+    assert_eq!(seen.body["data"]["total"], 0);
+    let body = json!({"password": "right"});
+    assert_eq!(root.send("POST", right, Some(&body)).await.unwrap().status, 200);
     // A name that is nobody's is another one, and locks nobody but itself.
     let other = ["auth/people/login/testing%20"; 6];
     root.send("POST", "auth/people/users/tested", Some(&json!({"password": "right"}))).await.unwrap();

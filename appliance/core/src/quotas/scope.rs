@@ -55,7 +55,7 @@ impl Scope {
     fn covers(&self, place: &Place<'_>) -> bool {
         match self.role.as_str() {
             "" => self.path.is_empty() || covers_path(&self.path, place.below),
-            role => place.role.is_some_and(|asked| asked.eq_ignore_ascii_case(role)),
+            role => place.role.is_some_and(|asked| asked.to_lowercase() == role.to_lowercase()),
         }
     }
 

@@ -12,7 +12,7 @@ pub use authenticate::{Asker, Authenticated, authenticate};
 pub use authorize::{Authorized, Standing, authorize};
 pub use charge::{Bill, Charged, charge, charge_login};
 pub use read::{Read, object, read, unread};
-pub use route::{CanonicalPath, Routed, Target, acl_path, misspelt, route};
+pub use route::{CanonicalPath, Routed, Target, acl_path, canonical_beginning, misspelt, route};
 
 /// A field that only its own module can make: whoever holds the struct around it knows that the check was done.
 mod proof {

@@ -106,6 +106,20 @@ pub fn acl_path(active: &Active, path: &ApiPath) -> CanonicalPath {
     CanonicalPath { text, folded }
 }
 
+/// `path`, the whole of one or its beginning, which may end in a `*`, with its parameters as its route has them.
+pub fn canonical_beginning(active: &Active, path: &str) -> String {
+    fn along<H>(tables: &[Table<H>], path: &str) -> Option<String> {
+        tables.iter().flat_map(|table| table.iter()).find_map(|route| route.canonical_beginning(path))
+    }
+    let mounts = active.mounts.load();
+    let found = match own_tables(path) {
+        Some((_, tables, rest)) => Some((rest, along(tables, rest))),
+        None => mounts.find(path).map(|(mount, rest)| (rest, along(&[mount.routes], rest))),
+    };
+    let canonical = found.and_then(|(rest, along)| Some(format!("{}{}", path.strip_suffix(rest)?, along?)));
+    canonical.unwrap_or_else(|| path.to_owned())
+}
+
 /// A path as access lists see it, kept with the request.
 #[derive(Clone)]
 pub struct CanonicalPath {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use strongroom_barrier::Write;
-use strongroom_engine::{Body, Endpoint, Field, Param, ParamKind, Route};
+use strongroom_engine::{Body, Endpoint, Field, Handler, Param, ParamKind, Route, Table};
 use strongroom_types::{Operation, Refusal, Reply};
 
 use crate::lockouts::{name_of_alias, rules};
@@ -13,7 +13,7 @@ const ACCESSOR_PARAM: Param =
     Param { name: "mount_accessor", help: "The accessor of the auth method.", kind: ParamKind::Exact };
 const ALIAS: Param = Param {
     name: "alias_identifier",
-    help: "The alias, as it is listed: a name in lower case, or the id of a role.",
+    help: "The alias: a name, or the id of a role.",
     kind: ParamKind::Exact,
 };
 
@@ -88,7 +88,17 @@ fn unlock(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let mounts = active.mounts.load_full();
     let found = mounts.all().into_iter().find(|mount| mount.is_auth() && mount.record.accessor == accessor);
     let mount = found.ok_or_else(|| Refusal::bad_request("no auth method has this accessor"))?;
-    let write = Write::delete(name_of_alias(mount.record.id, alias)?);
+    let alias = alias_at(mount.routes, alias);
+    let write = Write::delete(name_of_alias(mount.record.id, &alias)?);
     Ok(Work::done(vec![(active.lockouts.view().clone(), write)])
-        .then([After::Unlocked(mount.record.id, alias.to_owned())]))
+        .then([After::Unlocked(mount.record.id, alias)]))
+}
+
+/// An alias as the method's login has it: in lower case where the name in the path of the login is the same in any case. An
+/// alias that comes in the body is as it is.
+fn alias_at(table: Table<Handler>, given: &str) -> String {
+    let logs_in = |run: &Handler| matches!(run, Handler::Login(_) | Handler::SlowLogin(_));
+    let login = table.iter().find(|route| route.endpoints.iter().any(|endpoint| logs_in(&endpoint.run)));
+    let name = login.and_then(|route| route.params.last());
+    name.map_or_else(|| given.to_owned(), |name| name.kind.canonical(given))
 }

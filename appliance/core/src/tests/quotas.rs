@@ -98,6 +98,30 @@ async fn cve_2026_89322_no_other_spelling_of_a_path_escapes_its_quota() {
     for path in ["sys/policies/acl/Thing", "sys/policies/acl/THING", "sys/policies/acl/th%69ng"] {
         assert_eq!(passed(&rig, path, &rig.root, 3).await, 0, "{path}");
     }
+    // Nor does another spelling in the quota.
+    for (path, asked) in [
+        ("sys/policies/acl/Other", "sys/policies/acl/other"),
+        ("sys/policies/acl/Fo*", "sys/policies/acl/fourth"),
+        ("/sys/policy/ÄRA", "sys/policy/%C3%84ra"),
+    ] {
+        limit(&rig, "spelt", json!({"path": path, "rate": 1, "interval": 3600})).await;
+        assert_eq!(passed(&rig, asked, &rig.root, 3).await, 1, "{path}");
+        let twin = json!({"path": path.to_lowercase(), "rate": 1});
+        assert_eq!(
+            rig.put("sys/quotas/rate-limit/twin", &rig.root, twin).await.unwrap_err().0,
+            Kind::BadRequest
+        );
+    }
+    let exempt = json!({"rate_limit_exempt_paths": "sys/policy/ÄRA"});
+    rig.put("sys/quotas/config", &rig.root, exempt).await.unwrap();
+    assert_eq!(passed(&rig, "sys/policy/%C3%84ra", &rig.root, 3).await, 3);
+    // What is exact stays as it is.
+    rig.mount().await;
+    limit(&rig, "spelt", json!({"path": "toy/A", "rate": 1, "interval": 3600})).await;
+    assert_eq!(
+        (passed(&rig, "toy/a", &rig.root, 3).await, passed(&rig, "toy/A", &rig.root, 3).await),
+        (3, 1)
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::active::{Active, SYSTEM, TOKENS};
 use crate::perform::{After, Run, Scene, Work};
 use crate::quotas::Scope;
 use crate::rules::Setting;
+use crate::stage;
 
 const OF_PATH: Field<String> =
     Field::new("path", "A mount, or a path below one, which may end in *; empty for the whole server.");
@@ -104,6 +105,8 @@ fn target(active: &Active, path: &str) -> Result<(Option<MountId>, String), Refu
     }
     let invalid = || Refusal::bad_request(format!("invalid mount path {path:?}"));
     let path = ApiPath::from_text(path.trim_start_matches('/')).map_err(|_| invalid())?;
+    // A quota knows names as requests have them: with any other spelling it would never be charged.
+    let path = stage::canonical_beginning(active, path.as_str());
     let path = path.as_str();
     for (id, prefix) in [(SYSTEM, "sys"), (TOKENS, "auth/token")] {
         if let Some(rest) = path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -136,7 +139,7 @@ fn write_config(scene: &Scene<'_>) -> Result<Work, Refusal> {
             let path = ApiPath::from_text(path.trim_start_matches('/')).map_err(|error| {
                 Refusal::bad_request(format!("'rate_limit_exempt_paths': {}", error.message()))
             })?;
-            Ok(path.as_str().to_owned())
+            Ok(stage::canonical_beginning(active, path.as_str()))
         };
         config.exempt = exempt.iter().map(canonical).collect::<Result<_, Refusal>>()?;
     }
