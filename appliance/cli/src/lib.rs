@@ -11,6 +11,7 @@
 //! | [`completion`] | what a shell offers for the word that is being typed |
 //! | [`secret`] | an answer, read as Vault's clients read it |
 //! | [`show`] | tables, JSON, YAML, single fields |
+//! | [`sudo`] | which paths ask for sudo, for `-output-policy` |
 //!
 //! Exit codes: 0 done, 1 our own mistake or the caller's (flags, arguments, files), 2 the server's answer or sealed,
 //! 127 no such verb. What a verb says goes to stdout; what went wrong goes to stderr.
@@ -25,6 +26,7 @@ mod input;
 mod io;
 mod secret;
 mod show;
+pub mod sudo;
 mod token;
 mod verb;
 mod verbs;

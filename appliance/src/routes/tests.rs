@@ -93,6 +93,37 @@ fn names_at_one_place_of_a_table_fold_in_all_routes_or_in_none() {
     assert!(compared > 100, "{compared}");
 }
 
+/// `-output-policy` has a list of its own. Of what only a handler asks for, it has the two cases below.
+#[test]
+fn the_command_line_knows_what_asks_for_sudo() {
+    use strongroom_cli::sudo::{PATHS, covers, is_needed};
+    use strongroom_engine::Operation;
+    let all = all();
+    let filled = |entry: &Entry| {
+        let parts = entry.shown_path();
+        let parts =
+            parts.trim_matches('/').split('/').map(|part| if part.starts_with('{') { "thing" } else { part });
+        parts.collect::<Vec<_>>().join("/")
+    };
+    for entry in &all {
+        let (path, lists) = (filled(entry), matches!(entry.operation, Operation::List | Operation::Scan));
+        let by_handler = match path.as_str() {
+            "sys/generate-root/attempt" => true,
+            "sys/leases/lookup" => lists,
+            _ => false,
+        };
+        assert_eq!(
+            is_needed(&path, lists),
+            entry.rule == Rule::Sudo || by_handler,
+            "{} {path}",
+            entry.method()
+        );
+    }
+    for pattern in PATHS {
+        assert!(all.iter().any(|entry| covers(pattern, &filled(entry))), "{pattern} is nowhere");
+    }
+}
+
 #[test]
 fn every_engine_and_method_is_shown() {
     let text = answer(&Wish::default());

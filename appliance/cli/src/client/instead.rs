@@ -6,6 +6,7 @@ use super::{Ask, Client, target};
 use crate::args::Flags;
 use crate::env;
 use crate::io::Io;
+use crate::sudo;
 
 /// What to print.
 pub enum Instead {
@@ -19,32 +20,6 @@ pub enum Instead {
     /// `path "…" { … }`.
     Policy,
 }
-
-/// Paths that also need `sudo`; a `*` at the end stands for anything.
-const SUDO: &[&str] = &[
-    "auth/token/accessors",
-    "sys/audit",
-    "sys/audit/*",
-    "sys/auth/*",
-    "sys/config/auditing/*",
-    "sys/config/cors",
-    "sys/config/ui/headers",
-    "sys/config/ui/headers/*",
-    "sys/internal/inspect/*",
-    "sys/leases",
-    "sys/leases/lookup/*",
-    "sys/leases/revoke-force/*",
-    "sys/leases/revoke-prefix/*",
-    "sys/plugins/catalog/*",
-    "sys/raw",
-    "sys/raw/*",
-    "sys/remount",
-    "sys/revoke-force/*",
-    "sys/revoke-prefix/*",
-    "sys/rotate",
-    "sys/rotate/keyring",
-    "sys/rotate/root",
-];
 
 impl Instead {
     /// What the flags ask for, if anything.
@@ -152,11 +127,7 @@ fn policy(ask: &Ask<'_>) -> String {
         "DELETE" => vec!["delete"],
         _ => vec!["create", "update"],
     };
-    let is_sudo = |pattern: &&str| match pattern.strip_suffix('*') {
-        Some(prefix) => ask.path.starts_with(prefix),
-        None => *pattern == ask.path,
-    };
-    if SUDO.iter().any(is_sudo) {
+    if sudo::is_needed(ask.path, words == ["list"] || words == ["scan"]) {
         words.push("sudo");
     }
     let words: Vec<String> = words.into_iter().map(|word| format!("\"{word}\"")).collect();

@@ -45,7 +45,12 @@ fn a_request_as_a_policy() {
         ("auth disable a", "sys/auth/a", "\"delete\", \"sudo\""),
         ("secrets move a b", "sys/remount", "\"create\", \"update\", \"sudo\""),
         ("status", "sys/seal-status", "\"read\""),
-        ("operator seal", "sys/seal", "\"create\", \"update\""),
+        ("operator seal", "sys/seal", "\"create\", \"update\", \"sudo\""),
+        ("operator step-down", "sys/step-down", "\"create\", \"update\", \"sudo\""),
+        ("read sys/host-info", "sys/host-info", "\"read\", \"sudo\""),
+        ("list sys/leases/lookup", "sys/leases/lookup", "\"list\", \"sudo\""),
+        ("write sys/leases/lookup lease_id=a", "sys/leases/lookup", "\"create\", \"update\""),
+        ("list sys/plugins/catalog/", "sys/plugins/catalog", "\"list\""),
         ("token lookup", "auth/token/lookup-self", "\"read\""),
     ] {
         let outcome = caller.run(&format!("{line} -output-policy"));
