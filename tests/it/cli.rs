@@ -83,6 +83,34 @@ async fn the_command_line_does_as_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_auth_method_is_moved_with_its_users() {
+    let server = DevServer::start().await.unwrap();
+    let run = |line: &str| {
+        let out = Command::new(binary("strongroom"))
+            .args(line.split(' '))
+            .env("VAULT_ADDR", server.url())
+            .env("VAULT_TOKEN", DEV_ROOT)
+            .output()
+            .unwrap();
+        let printed = [out.stdout, out.stderr].concat();
+        (out.status.code(), String::from_utf8_lossy(&printed).into_owned())
+    };
+    for (line, code, wanted) in [
+        ("auth enable userpass", 0, "Enabled userpass"),
+        ("write auth/userpass/users/ann password=correct-horse", 0, "Data written"),
+        ("auth move userpass/ up2/", 0, "Finished moving auth method userpass/ to up2/"),
+        ("write -field=token auth/up2/login/ann password=correct-horse", 0, "hvs."),
+        ("write auth/userpass/login/ann password=correct-horse", 2, "Code: 404"),
+        ("auth move up2 token", 2, "cannot remount to destination auth/token/"),
+        ("auth move token up3", 2, "cannot remount \"auth/token/\""),
+        ("secrets move secret auth/x", 2, "one of the two is a place of auth methods"),
+    ] {
+        let (came, printed) = run(line);
+        assert!(came == Some(code) && printed.contains(wanted), "{line}: {came:?} {printed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_totals_of_all_other_files_are_printed() {
     let names = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name());
     let names: Vec<String> =

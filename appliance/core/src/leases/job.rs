@@ -134,7 +134,10 @@ impl Job {
         match &self.what {
             What::Token { .. } => false,
             What::Prefix { .. } => self.was_there(token.created, token.era),
-            What::Mount { mount, .. } => token.login.as_ref().is_some_and(|login| login.mount == *mount),
+            What::Mount { mount, moved, .. } => {
+                token.login.as_ref().is_some_and(|login| login.mount == *mount)
+                    && (!moved || self.was_there(token.created, token.era))
+            }
         }
     }
 

@@ -23,7 +23,8 @@ const ENABLE: &[FieldSpec] = &of_new(TYPE);
 
 /// Where all auth methods are mounted.
 pub const PREFIX: &str = "auth/";
-const TOKEN: &str = "auth/token/";
+/// Where tokens are.
+pub(super) const TOKEN: &str = "auth/token/";
 
 /// The routes of this file.
 pub const ROUTES: &[Route<Run>] = &[

@@ -3,6 +3,9 @@
 //! A record is bound to the mount's id, never to its path: to move a mount is one small commit, whatever it holds. What
 //! is asked meanwhile goes to the same mount by the old path or by the new one. Clients know a move as work that goes
 //! on, with a status; ours is done when it is answered.
+//!
+//! An auth method stays one, and what is none does not become one: which routes need no token goes by the path. What it
+//! has given at the old path ends as leases do: its tokens, and with them their children.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -14,10 +17,11 @@ use strongroom_types::id::RequestId;
 use strongroom_types::{ApiPath, Operation, Refusal, Reply};
 
 use super::at_top;
+use super::auth::{PREFIX, TOKEN};
 use super::mounts::is_reserved;
 use crate::fault::{barrier, damaged};
 use crate::leases::job;
-use crate::mounts::{Mount, name_of};
+use crate::mounts::{Mount, is_auth, name_of};
 use crate::perform::{After, Run, Scene, Work};
 
 const FROM: Field<String> = Field::new("from", "The path of the mount.");
@@ -88,11 +92,17 @@ impl Moves {
 fn remount(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let active = scene.active;
     let (from, to) = (path(scene, &FROM)?, path(scene, &TO)?);
-    if is_reserved(&from) {
+    let (is_method, to_method) = (is_method(&from), is_method(&to));
+    if is_reserved(&from) && !is_method {
         return Err(Refusal::bad_request(format!("cannot remount \"{from}\"")));
     }
-    if is_reserved(&to) {
+    if is_reserved(&to) && !to_method {
         return Err(Refusal::bad_request(format!("cannot remount to destination {to}")));
+    }
+    if is_method != to_method {
+        return Err(Refusal::bad_request(format!(
+            "cannot remount \"{from}\" to destination {to}: one of the two is a place of auth methods"
+        )));
     }
     let mounts = active.mounts.load();
     let mount =
@@ -111,11 +121,16 @@ fn remount(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let reply = at_top(json!({ "migration_id": id })).with_warning(
         "The mount has been moved; sys/remount/status tells the same of the migration_id until the next seal",
     );
-    // What was leased by the old path ends: its holders could not name it by the new one.
+    // What was given by the old path ends: its holders could not name it by the new one.
     let leases = job::of_mount(active, mount.record.id, &from, true)?;
     let work = Work::done(vec![(active.system.clone(), write), (active.leases.view.clone(), leases)]);
     let after = [After::Mount(mount.record.id), After::Leases, After::Moved(Moved { id, from, to })];
     Ok(Work { reply, ..work }.then(after))
+}
+
+/// Whether `path` is one that an auth method may have. Tokens are core's own and stay where they are.
+fn is_method(path: &str) -> bool {
+    path != PREFIX && is_auth(path) && !path.starts_with(TOKEN)
 }
 
 /// The path in `field`, canonical, with its slash.

@@ -46,6 +46,7 @@ async fn c1_a_mount_moves_to_no_place_that_is_taken_or_reserved() {
     let rig = Rig::new().await;
     rig.mount().await;
     rig.put("sys/mounts/other/deep", &rig.root, json!({"type": "toy"})).await.unwrap();
+    rig.put("sys/auth/door", &rig.root, json!({"type": "door"})).await.unwrap();
     for (from, to) in [
         ("toy", "toy"),
         ("toy", "toy/below"),
@@ -53,7 +54,6 @@ async fn c1_a_mount_moves_to_no_place_that_is_taken_or_reserved() {
         ("toy", "other/deep/er"),
         ("toy", "sys/x"),
         ("toy", "sys"),
-        ("toy", "auth/x"),
         ("toy", "identity"),
         ("toy", "cubbyhole/x"),
         ("toy", "a/../sys"),
@@ -62,6 +62,16 @@ async fn c1_a_mount_moves_to_no_place_that_is_taken_or_reserved() {
         ("sys", "x"),
         ("cubbyhole", "x"),
         ("auth/token", "x"),
+        ("auth/token", "auth/x"),
+        ("auth/door", "auth/token"),
+        ("auth/door", "auth/token/x"),
+        ("auth/door", "auth"),
+        ("auth/door", "auth/door/below"),
+        ("auth/door", "x"),
+        ("auth/door", "sys/x"),
+        ("auth", "auth/x"),
+        ("auth/none", "auth/x"),
+        ("toy", "auth/x"),
         ("none", "x"),
         ("", "x"),
         ("toy/../other/deep", "x"),

@@ -1,5 +1,7 @@
 //! Leases end with their mount, and it waits for them.
 
+use strongroom_types::error::Kind;
+
 use super::*;
 
 fn marks(active: &Active) -> usize {
@@ -100,4 +102,41 @@ async fn a_mount_that_moves_ends_what_it_gave_by_its_old_path() {
     rig.delete("sys/mounts/db2", &rig.root).await.unwrap();
     take_back(&active).await;
     assert_eq!(stored(&active), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_auth_method_keeps_its_users_and_ends_the_tokens_of_the_old_path() {
+    let mut rig = rig().await;
+    rig.put("sys/auth/door", &rig.root, json!({"type": "door"})).await.unwrap();
+    rig.put("auth/door/who/ann", &rig.root, json!({"token_policies": "default"})).await.unwrap();
+    let before = rig.get("sys/auth/door", &rig.root).await.unwrap()["data"].clone();
+    let login = async |rig: &Rig, at: &str| {
+        let answer = rig.put(&format!("auth/{at}/login/ann"), "", json!({"word": "open"})).await;
+        answer.map(|answer| answer["auth"]["client_token"].as_str().unwrap().to_owned())
+    };
+    let old = login(&rig, "door").await.unwrap();
+    rig.get("auth/token/lookup-self", &old).await.unwrap();
+
+    // Whoever is to be told by a later move is there before an earlier one is done.
+    for (from, to) in [("door", "gate"), ("gate", "door"), ("door", "deep/gate")] {
+        let body = json!({"from": format!("auth/{from}"), "to": format!("auth/{to}/")});
+        rig.put("sys/remount", &rig.root, body).await.unwrap();
+        assert_eq!(login(&rig, from).await.unwrap_err().0, Kind::Denied);
+        login(&rig, to).await.unwrap();
+    }
+    rig.clock.advance(1);
+    let new = login(&rig, "deep/gate").await.unwrap();
+    take_back(&active(&rig)).await;
+    assert_eq!(rig.get("auth/token/lookup-self", &old).await.unwrap_err().0, Kind::Denied);
+    for _ in 0..2 {
+        assert_eq!(
+            rig.get("auth/token/lookup-self", &new).await.unwrap()["data"]["path"],
+            "auth/deep/gate/login/ann"
+        );
+        assert_eq!(rig.get("sys/auth/deep/gate", &rig.root).await.unwrap()["data"], before);
+        let listed = rig.get("sys/auth", &rig.root).await.unwrap()["data"].clone();
+        assert!(listed["deep/gate/"].is_object() && listed["door/"].is_null());
+        rig.restart();
+        rig.unseal().await;
+    }
 }
