@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use strongroom_barrier::Write;
-use strongroom_engine::{Field, FieldSpec, Route};
+use strongroom_engine::{Field, FieldSpec, MountOptions, Route};
 use strongroom_types::id::MountId;
 use strongroom_types::{JsonMap, Refusal, Reply};
 
@@ -79,6 +79,23 @@ pub(super) fn all(scene: &Scene<'_>, visible: impl Fn(&str) -> bool) -> Value {
         all.insert(shown_path(TOKEN).to_owned(), tokens());
     }
     Value::from(all)
+}
+
+/// The method that is always there, as far as it has settings.
+pub(super) fn token_record() -> MountRecord {
+    MountRecord {
+        v: 1,
+        id: TOKENS,
+        path: TOKEN.into(),
+        kind: "token".into(),
+        accessor: "auth_token_strongroom".into(),
+        description: "token based credentials".into(),
+        options: MountOptions::new(),
+        config: MountConfig { token_type: "default-service".into(), ..MountConfig::default() },
+        local: false,
+        seal_wrap: false,
+        external_entropy_access: false,
+    }
 }
 
 fn tokens() -> Value {

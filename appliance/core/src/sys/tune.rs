@@ -6,6 +6,7 @@ use strongroom_engine::{Cx, Field, FieldSpec, Kind, Route};
 use strongroom_types::time::{parse_duration, whole_seconds};
 use strongroom_types::{JsonMap, Refusal, Reply};
 
+use super::auth::{TOKEN, token_record};
 use super::endpoint::{alone, look};
 use super::mounts::{DESCRIPTION, OPTIONS, given_path, options, show_config, system_record};
 use super::{PATH, at_top};
@@ -87,6 +88,7 @@ pub(super) fn read_tune_of(scene: &Scene<'_>, path: &str) -> Result<Work, Refusa
     let record = match mounts.at(path) {
         Some(mount) => mount.record.clone(),
         None if path == "sys/" => system_record(),
+        None if path == TOKEN => token_record(),
         None => return Err(Refusal::bad_request(format!("no handler for route \"{path}\""))),
     };
     let mut shown = show_config(&record.config);
@@ -109,6 +111,12 @@ pub(super) fn tune_of(scene: &Scene<'_>, path: &str) -> Result<Work, Refusal> {
     let call = &scene.request.stage.call;
     let active = scene.active;
     let mounts = active.mounts.load();
+    if path == TOKEN {
+        return Err(Refusal::bad_request(
+            "tokens are not tuned: default_lease_ttl and max_lease_ttl of the server's configuration count for them, \
+             and for each role what it says",
+        ));
+    }
     let mount = mounts.at(path).ok_or_else(|| Refusal::bad_request(format!("no mount at {path}")))?;
     let mut record = mount.record.clone();
     if let Some(description) = call.get(&DESCRIPTION) {

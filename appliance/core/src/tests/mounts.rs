@@ -42,6 +42,25 @@ async fn a_moved_mount_keeps_all_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_settings_of_tokens_are_shown_and_are_those_of_the_configuration() {
+    let rig = Rig::new().await;
+    let settings = crate::Settings::default();
+    for path in ["sys/auth/token/tune", "sys/mounts/auth/token/tune"] {
+        let shown = rig.get(path, &rig.root).await.unwrap()["data"].clone();
+        assert_eq!(shown["default_lease_ttl"], settings.default_lease_ttl, "{path}");
+        assert_eq!(shown["max_lease_ttl"], settings.max_lease_ttl, "{path}");
+        assert_eq!(shown["description"], "token based credentials", "{path}");
+        assert_eq!(shown["token_type"], "default-service", "{path}");
+        let (kind, text) = rig.put(path, &rig.root, json!({"max_lease_ttl": "1h"})).await.unwrap_err();
+        assert!(kind == Kind::BadRequest && text.starts_with("tokens are not tuned"), "{path}: {text}");
+    }
+    let weak = rig.allowed(r#"path "sys/*" { capabilities = ["read", "update"] }"#).await;
+    for path in ["sys/auth/token/tune", "sys/mounts/auth/token/tune"] {
+        assert_eq!(rig.get(path, &weak).await.unwrap_err().0, Kind::Denied, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn c1_a_mount_moves_to_no_place_that_is_taken_or_reserved() {
     let rig = Rig::new().await;
     rig.mount().await;
