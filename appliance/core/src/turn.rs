@@ -14,8 +14,8 @@ use crate::perform::{Run, Scene};
 use crate::stage::{Authorized, Target};
 use crate::wrapping;
 
-/// Held from before the handler looks until after the commit; most are held only, and never looked at.
-#[allow(dead_code)]
+/// Held from before the handler looks until after the commit.
+#[allow(dead_code)] // most are held, never looked at
 pub enum Turn<'a> {
     /// Nothing has to wait.
     Free,

@@ -1,13 +1,14 @@
 //! `sys/quotas/lease-count`: how many leases there may be at the same time.
 
 use serde_json::json;
-use strongroom_barrier::Write;
 use strongroom_engine::{Field, FieldSpec, Route};
 use strongroom_types::{Operation, Refusal, Reply};
 
-use super::{INHERITABLE, NAME, OF_PATH, ROLE, on, scope, shown_path, twin};
-use crate::fault::{barrier, damaged};
-use crate::perform::{After, Run, Scene, Work};
+use super::{
+    INHERITABLE, NAME, OF_PATH, ROLE, is_said_to_be, names_below, on, removed, scope, shown_path, stored,
+    twin,
+};
+use crate::perform::{Run, Scene, Work};
 use crate::quotas::leases::{LeaseQuotaRecord, name_of, name_of_all};
 use crate::sys::endpoint::{alone, look, remove as removal};
 
@@ -40,10 +41,7 @@ pub const ROUTES: &[Route<Run>] = &[
 ];
 
 fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let call = &scene.request.stage.call;
-    let system = scene.active.system.at(scene.snapshot.clone());
-    let names = system.list(&name_of_all()?, call.after.as_deref(), call.limit);
-    Ok(Work::reply(Reply::keys(names.map_err(barrier)?)))
+    names_below(scene, &name_of_all()?)
 }
 
 fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -64,25 +62,17 @@ fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
 fn write(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let (call, active) = (&scene.request.stage.call, scene.active);
     let name = call.param("name");
-    if call.get(&TYPE).is_some_and(|kind| !matches!(kind.as_str(), "" | "lease-count")) {
-        return Err(Refusal::bad_request("'type' must be lease-count"));
-    }
+    is_said_to_be(call.get(&TYPE), "lease-count")?;
     let max_leases = call.get(&MAX_LEASES).and_then(|most| u64::try_from(most).ok()).filter(|most| *most > 0);
     let max_leases = max_leases.ok_or_else(|| Refusal::bad_request("'max_leases' is invalid"))?;
     let scope = scope(scene)?;
     twin(active.quotas.leases().twin(name, &scope))?;
     let record = LeaseQuotaRecord { v: 1, scope, max_leases };
-    let seen = active.system.at(scene.snapshot.clone()).get(&name_of(name)?).map_err(barrier)?;
-    let body = serde_json::to_vec(&record).map_err(damaged)?;
-    let write = Write::put(name_of(name)?, body).if_unchanged(seen.as_ref());
-    Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Quotas]))
+    stored(scene, name_of(name)?, &record)
 }
 
 fn remove(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let name = scene.request.stage.call.param("name");
-    if scene.active.quotas.leases().get(name).is_none() {
-        return Ok(Work::reply(Reply::Empty));
-    }
-    let write = Write::delete(name_of(name)?);
-    Ok(Work::done(vec![(scene.active.system.clone(), write)]).then([After::Quotas]))
+    let is_there = scene.active.quotas.leases().get(name).is_some();
+    removed(scene, name_of(name)?, is_there)
 }

@@ -3,13 +3,16 @@
 pub mod lease_count;
 pub mod rate_limit;
 
+use serde::Serialize;
 use serde_json::json;
+use strongroom_barrier::{Name, Write};
 use strongroom_engine::{Body, Endpoint, Field, FieldSpec, Param, ParamKind, Route};
 use strongroom_types::id::MountId;
 use strongroom_types::{ApiPath, Operation, Refusal, Reply};
 
 use super::endpoint::{alone, look};
 use crate::active::{Active, SYSTEM, TOKENS};
+use crate::fault::{barrier, damaged};
 use crate::perform::{After, Run, Scene, Work};
 use crate::quotas::Scope;
 use crate::rules::Setting;
@@ -96,6 +99,42 @@ fn twin(other: Option<&str>) -> Result<(), Refusal> {
             "quota rule with similar properties exists under the name {other:?}"
         )))
     })
+}
+
+/// The names of all quotas of a kind, whose records are below `all`.
+fn names_below(scene: &Scene<'_>, all: &Name) -> Result<Work, Refusal> {
+    let call = &scene.request.stage.call;
+    let system = scene.active.system.at(scene.snapshot.clone());
+    let names = system.list(all, call.after.as_deref(), call.limit).map_err(barrier)?;
+    Ok(Work::reply(Reply::keys(names)))
+}
+
+/// Refused if it is said to be a quota of another kind.
+fn is_said_to_be(said: Option<String>, kind: &str) -> Result<(), Refusal> {
+    match said.as_deref() {
+        Some(other) if !other.is_empty() && other != kind => {
+            Err(Refusal::bad_request(format!("'type' must be {kind}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes or changes the quota whose record has this name.
+fn stored(scene: &Scene<'_>, name: Name, record: &impl Serialize) -> Result<Work, Refusal> {
+    let system = &scene.active.system;
+    let seen = system.at(scene.snapshot.clone()).get(&name).map_err(barrier)?;
+    let body = serde_json::to_vec(record).map_err(damaged)?;
+    let write = Write::put(name, body).if_unchanged(seen.as_ref());
+    Ok(Work::done(vec![(system.clone(), write)]).then([After::Quotas]))
+}
+
+/// Removes it, if it is there.
+fn removed(scene: &Scene<'_>, name: Name, is_there: bool) -> Result<Work, Refusal> {
+    if !is_there {
+        return Ok(Work::reply(Reply::Empty));
+    }
+    let write = (scene.active.system.clone(), Write::delete(name));
+    Ok(Work::done(vec![write]).then([After::Quotas]))
 }
 
 /// The mount that `path` names or lies in, and what is below it.

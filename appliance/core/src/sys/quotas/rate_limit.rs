@@ -1,13 +1,14 @@
 //! `sys/quotas/rate-limit`: how often clients may ask.
 
 use serde_json::{Value, json};
-use strongroom_barrier::Write;
 use strongroom_engine::{Field, FieldSpec, Route, Seconds};
 use strongroom_types::{Operation, Refusal, Reply};
 
-use super::{INHERITABLE, NAME, OF_PATH, ROLE, on, scope, shown_path, twin};
-use crate::fault::{barrier, damaged};
-use crate::perform::{After, Run, Scene, Work};
+use super::{
+    INHERITABLE, NAME, OF_PATH, ROLE, is_said_to_be, names_below, on, removed, scope, shown_path, stored,
+    twin,
+};
+use crate::perform::{Run, Scene, Work};
 use crate::quotas::{QuotaRecord, name_of, name_of_all};
 use crate::sys::endpoint::{alone, look, remove as removal};
 
@@ -54,10 +55,7 @@ pub const ROUTES: &[Route<Run>] = &[
 ];
 
 fn list(scene: &Scene<'_>) -> Result<Work, Refusal> {
-    let call = &scene.request.stage.call;
-    let system = scene.active.system.at(scene.snapshot.clone());
-    let names = system.list(&name_of_all()?, call.after.as_deref(), call.limit);
-    Ok(Work::reply(Reply::keys(names.map_err(barrier)?)))
+    names_below(scene, &name_of_all()?)
 }
 
 fn read(scene: &Scene<'_>) -> Result<Work, Refusal> {
@@ -88,19 +86,14 @@ fn write(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let rate = call.get(&RATE).and_then(|text| text.trim().parse::<f64>().ok());
     let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0 && *rate <= MOST);
     let rate = rate.ok_or_else(|| Refusal::bad_request("'rate' is invalid"))?;
-    if call.get(&TYPE).is_some_and(|kind| !matches!(kind.as_str(), "" | "rate-limit")) {
-        return Err(Refusal::bad_request("'type' must be rate-limit"));
-    }
+    is_said_to_be(call.get(&TYPE), "rate-limit")?;
     let interval = seconds(call.get(&INTERVAL), "interval")?;
     let block_interval = seconds(call.get(&BLOCK), "block_interval")?;
     let scope = scope(scene)?;
     let interval = if interval == 0 { 1 } else { interval };
     twin(active.quotas.table().quotas.twin(name, &scope))?;
     let record = QuotaRecord { v: 1, scope, rate, interval, block_interval };
-    let seen = active.system.at(scene.snapshot.clone()).get(&name_of(name)?).map_err(barrier)?;
-    let body = serde_json::to_vec(&record).map_err(damaged)?;
-    let write = Write::put(name_of(name)?, body).if_unchanged(seen.as_ref());
-    Ok(Work::done(vec![(active.system.clone(), write)]).then([After::Quotas]))
+    stored(scene, name_of(name)?, &record)
 }
 
 /// Whole seconds; a part of one is no interval.
@@ -114,10 +107,6 @@ fn seconds(given: Option<Seconds>, name: &str) -> Result<i64, Refusal> {
 
 fn remove(scene: &Scene<'_>) -> Result<Work, Refusal> {
     let name = scene.request.stage.call.param("name");
-    let table = scene.active.quotas.table();
-    if table.quotas.get(name).is_none() {
-        return Ok(Work::reply(Reply::Empty));
-    }
-    let write = Write::delete(name_of(name)?);
-    Ok(Work::done(vec![(scene.active.system.clone(), write)]).then([After::Quotas]))
+    let is_there = scene.active.quotas.table().quotas.get(name).is_some();
+    removed(scene, name_of(name)?, is_there)
 }
