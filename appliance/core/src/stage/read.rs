@@ -43,8 +43,10 @@ pub async fn read(active: &Active, request: Request<Charged>) -> Result<Request<
     let stage = &request.stage;
     let acl = stage.asker.as_ref().filter(|_| !stage.routed.target.unauthenticated()).map(|a| a.acl.clone());
     let path = stage.routed.acl_path.clone();
-    let may_write =
-        acl.as_ref().is_some_and(|acl| acl.may_write(path.asked(), request.head.operation, active.now()));
+    let operation = request.head.operation;
+    // What does not write has no body: it is not asked for twice.
+    let may_write = operation.is_write()
+        && acl.as_ref().is_some_and(|acl| acl.may_write(path.asked(), operation, active.now()));
     let most = active.settings.max_request_size;
     let most = if may_write { most } else { most.min(STRANGERS_BODY) };
     read_for_anybody(active, request, most).await.map_err(|refusal| match acl {
